@@ -1,0 +1,55 @@
+"""Whether an unwrap is owed: the checks that stand between the vault and every recipient.
+
+Everything is judged from signed orders alone, so that whoever controls the gateway but not the
+persons' keys cannot have a file key wrapped.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.exchange.acts import Deposit, Order, Release, ReleaseItem, judge
+from gateway.exchange.directory import Directory
+from gateway.exchange.parties import Kind
+from gateway.kernel.encoding import hex_sha256
+from gateway.kernel.errors import ForbiddenError, VerificationError
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOrder:
+    """An order with the exact time its ledger entry states."""
+
+    order: Order
+    logged: datetime
+
+
+def check_entitled(
+    deposit: LoggedOrder,
+    release: LoggedOrder,
+    *,
+    vault_header: bytes,
+    recipient: str,
+    audience: str,
+    directory: Directory,
+) -> Deposit:
+    """Return the deposit record if both orders entitle *recipient* to this very header.
+
+    Raises VerificationError when the header, item or recipient is not the one both orders name;
+    UnauthorizedError or ForbiddenError when an order is not what it claims to be.
+    """
+    depositor, record = judge(
+        deposit.order, audience=audience, directory=directory, logged=deposit.logged
+    )
+    releaser, order = judge(
+        release.order, audience=audience, directory=directory, logged=release.logged
+    )
+    if not isinstance(record, Deposit) or not isinstance(order, Release):
+        raise VerificationError("the orders are not a deposit record and a release")
+    if {depositor.party.kind, releaser.party.kind} != {Kind.MECHANISM}:
+        raise ForbiddenError("only the mechanism deposits and releases")
+    if hex_sha256(vault_header) != record.vault_header:
+        raise VerificationError("the vault header is not the one of the deposit record")
+    if order.recipient != recipient:
+        raise VerificationError("the release is for another recipient")
+    if ReleaseItem(record.item, record.vault_header, record.body) not in order.items:
+        raise VerificationError("the release does not name this item")
+    return record

@@ -1,0 +1,120 @@
+"""Manifests: what a share contains, in two layers.
+
+The *outer* one is signed and in clear: share, recipient, and for each item the digests of header and
+body. The *inner* one is an age file to the recipient, pinned by its digest in the outer one: names,
+media types, plaintext digests, facts and terms, which would tell a bystander too much.
+A recipient checks in this order: signature, that it is meant, digests, decryption, plaintext digest.
+"""
+
+import msgspec
+
+from gateway.exchange.acts import Particulars
+from gateway.exchange.parse import build, decode, plain
+from gateway.kernel.encoding import Json, hex_sha256, is_hex_digest
+from gateway.kernel.errors import MalformedError, VerificationError
+from gateway.kernel.ids import check_id
+from gateway.kernel.signing import Signer, sign, verify
+from gateway.kernel.time import instant
+
+TYP = "eg-manifest"
+
+
+class SealedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Item *n* as it is pulled: digests and sizes (bytes) of header and body, plaintext size."""
+
+    n: int
+    header: str
+    header_size: int
+    body: str
+    body_size: int
+    size: int
+
+    def __post_init__(self) -> None:
+        if not (is_hex_digest(self.header) and is_hex_digest(self.body)):
+            raise ValueError("a digest is 64 lower-case hex digits")
+        if min(self.n, self.header_size, self.body_size, self.size) < 0:
+            raise ValueError("sizes are not negative")
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The outer manifest. *inner* is the hex SHA-256 of the inner manifest's age file."""
+
+    v: int
+    share: str
+    recipient: str
+    issued: str
+    directory: int
+    product: str
+    items: tuple[SealedItem, ...]
+    inner: str
+
+    def __post_init__(self) -> None:
+        try:
+            check_id(self.share, "shr")
+            check_id(self.recipient, "pty")
+            instant(self.issued)
+        except MalformedError as error:
+            raise ValueError(str(error)) from None
+        if self.v != 1 or not self.items:
+            raise ValueError("expected a manifest of version 1 with items")
+        if [item.n for item in self.items] != list(range(len(self.items))):
+            raise ValueError("items are numbered from 0")
+
+
+class OpenItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Item *n* as its reader sees it."""
+
+    n: int
+    particulars: Particulars
+    facts: dict[str, Json]
+
+
+class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The inner manifest: what only the recipient reads. *terms* are the merged obligations."""
+
+    share: str
+    recipient: str
+    items: tuple[OpenItem, ...]
+    terms: dict[str, Json]
+    basis: dict[str, Json]
+    note: str
+
+
+def sign_manifest(manifest: Manifest, signer: Signer) -> bytes:
+    """Sign the outer manifest."""
+    return sign(TYP, plain(manifest), signer)
+
+
+def open_manifest(
+    container: bytes, keys: dict[str, bytes], *, share: str, recipient: str
+) -> Manifest:
+    """Verify the outer manifest and that it speaks of *share* to *recipient*.
+
+    Raises VerificationError for another signer, share or recipient: a genuine manifest of another
+    share, replayed, is refused here.
+    """
+    manifest = build(verify(TYP, container, keys)[0], Manifest)
+    if manifest.recipient != recipient:
+        raise VerificationError("the manifest is for another recipient")
+    if manifest.share != share:
+        raise VerificationError("the manifest is of another share")
+    return manifest
+
+
+def check_inner_digest(manifest: Manifest, sealed: bytes) -> None:
+    """Check the sealed inner manifest against the outer one, before anything is decrypted."""
+    if hex_sha256(sealed) != manifest.inner:
+        raise VerificationError("the inner manifest is not the one that was signed")
+
+
+def open_inner(manifest: Manifest, data: bytes) -> Inner:
+    """Decode the decrypted inner manifest and check that both layers agree."""
+    inner = decode(data, Inner)
+    same = (inner.share, inner.recipient) == (manifest.share, manifest.recipient)
+    outer_sizes = [(item.n, item.size) for item in manifest.items]
+    if not same or [(i.n, i.particulars.size) for i in inner.items] != outer_sizes:
+        raise VerificationError("the two layers of the manifest do not agree")
+    names = [item.particulars.name.casefold() for item in inner.items]
+    if len(set(names)) != len(names):
+        raise VerificationError("two items of the manifest have one name")
+    return inner

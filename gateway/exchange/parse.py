@@ -1,0 +1,30 @@
+"""Strict decoding of JSON into typed, frozen structures: unknown members and wrong types are refused."""
+
+from typing import TypeVar
+
+import msgspec
+
+from gateway.kernel.encoding import Json, parse_json
+from gateway.kernel.errors import MalformedError
+
+T = TypeVar("T")
+
+
+def build(value: object, kind: type[T]) -> T:
+    """Turn parsed JSON into *kind*. Raises MalformedError naming the place."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise MalformedError(message.lower(), field=place.rstrip("`") or "/") from None
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Parse *data* as strict JSON into *kind*. Raises MalformedError."""
+    return build(parse_json(data), kind)
+
+
+def plain(value: object) -> dict[str, Json]:
+    """Return a structure as plain JSON, ready for `canonical_json`."""
+    made: dict[str, Json] = msgspec.to_builtins(value)
+    return made

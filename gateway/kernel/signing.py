@@ -1,0 +1,174 @@
+"""Signatures: Ed25519 over JWS general JSON (RFC 7515, section 7.2.1), keys named by RFC 7638.
+
+One container serves everything signed that outlives a request: manifests, receipts, messages,
+directory and policy sets. The protected header is not parsed but rebuilt and compared: exactly
+`{"alg":"EdDSA","kid":…,"typ":…}` in canonical form, so header tricks have nothing to hold on to.
+Each signature has the member `sig2`, the place of an ML-DSA-65 signature over the same bytes; it
+is null until the directory says that a second signature is due.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import nacl.exceptions
+import nacl.signing
+
+from gateway.kernel.encoding import Json, b64url, canonical_json, parse_json, sha256, un_b64url
+from gateway.kernel.errors import MalformedError, VerificationError
+
+PUBLIC_KEY_SIZE = 32
+SIGNATURE_SIZE = 64
+
+
+class Signer(Protocol):
+    """Something that signs with one Ed25519 key: a key in memory now, a token behind PKCS#11 later."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of *message* (RFC 8032, pure Ed25519)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeySigner:
+    """A signer that holds its 32-byte seed in memory."""
+
+    _key: nacl.signing.SigningKey
+
+    @classmethod
+    def generate(cls) -> "KeySigner":
+        """Draw a fresh key."""
+        return cls(nacl.signing.SigningKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "KeySigner":
+        """Take the key of a 32-byte *seed*. Raises MalformedError for another length."""
+        if len(seed) != PUBLIC_KEY_SIZE:
+            raise MalformedError("an Ed25519 seed has 32 bytes")
+        return cls(nacl.signing.SigningKey(seed))
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes."""
+        return bytes(self._key.verify_key)
+
+    @property
+    def seed(self) -> bytes:
+        """The secret seed, 32 bytes: to write a key file, and for nothing else."""
+        return bytes(self._key)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of *message*."""
+        return self._key.sign(message).signature
+
+    def __repr__(self) -> str:
+        return f"KeySigner({thumbprint(self.public_key)})"
+
+
+def thumbprint(public_key: bytes) -> str:
+    """Return the RFC 7638 thumbprint of an Ed25519 key (RFC 8037, appendix A.3): 43 characters."""
+    members = {"crv": "Ed25519", "kty": "OKP", "x": b64url(public_key)}
+    return b64url(sha256(canonical_json(dict(members))))
+
+
+def check_signature(public_key: bytes, message: bytes, signature: bytes) -> None:
+    """Check an Ed25519 signature. Raises VerificationError, with no hint why."""
+    try:
+        nacl.signing.VerifyKey(public_key).verify(message, signature)
+    except (nacl.exceptions.CryptoError, ValueError, TypeError):
+        raise VerificationError("signature does not hold") from None
+
+
+def signing_input(typ: str, kid: str, payload: bytes) -> bytes:
+    """Return the bytes an EdDSA JWS signs (RFC 7515, section 5.1)."""
+    header = canonical_json({"alg": "EdDSA", "kid": kid, "typ": typ})
+    return f"{b64url(header)}.{b64url(payload)}".encode("ascii")
+
+
+def sign(typ: str, payload: Json, *signers: Signer) -> bytes:
+    """Sign the canonical JSON of *payload*; return the container as canonical JSON bytes."""
+    body = canonical_json(payload)
+    return canonical_json({"payload": b64url(body), "signatures": [_one(typ, body, s) for s in signers]})
+
+
+def add_signature(typ: str, container: bytes, signer: Signer) -> bytes:
+    """Return *container* with one signature more. Raises MalformedError or VerificationError."""
+    body, signatures = _parts(container)
+    others = [s for s in signatures if _kid_of(typ, body, s, {thumbprint(signer.public_key): b""}) is None]
+    return canonical_json({"payload": b64url(body), "signatures": [*others, _one(typ, body, signer)]})
+
+
+def _one(typ: str, body: bytes, signer: Signer) -> dict[str, Json]:
+    kid = thumbprint(signer.public_key)
+    signature = signer.sign(signing_input(typ, kid, body))
+    header = canonical_json({"alg": "EdDSA", "kid": kid, "typ": typ})
+    return {"protected": b64url(header), "signature": b64url(signature), "sig2": None}
+
+
+def verify(
+    typ: str, container: bytes, keys: Mapping[str, bytes], *, threshold: int = 1
+) -> tuple[Json, frozenset[str]]:
+    """Return the payload and the thumbprints of the *keys* whose signature of type *typ* holds.
+
+    *keys* maps thumbprint to raw public key; signatures by other keys count for nothing, but one
+    by a known key that does not hold condemns the whole. Raises MalformedError for another form,
+    VerificationError unless at least *threshold* different keys have signed.
+    """
+    body, signatures = _parts(container)
+    held: set[str] = set()
+    for signature in signatures:
+        kid = _kid_of(typ, body, signature, keys)
+        if kid is not None:
+            raw = un_b64url(_text(signature, "signature"), size=SIGNATURE_SIZE)
+            check_signature(keys[kid], signing_input(typ, kid, body), raw)
+            held.add(kid)
+    if len(held) < max(threshold, 1):
+        raise VerificationError("not signed by enough of the expected keys")
+    return parse_json(body), frozenset(held)
+
+
+def unverified_payload(container: bytes) -> Json:
+    """Return the payload without checking who signed it: to find the keys to check it with."""
+    return parse_json(_parts(container)[0])
+
+
+def _kid_of(
+    typ: str, body: bytes, signature: dict[str, Json], keys: Mapping[str, bytes]
+) -> str | None:
+    protected = _text(signature, "protected")
+    for kid in keys:
+        if b64url(canonical_json({"alg": "EdDSA", "kid": kid, "typ": typ})) == protected:
+            return kid
+    return None
+
+
+def _parts(container: bytes) -> tuple[bytes, list[dict[str, Json]]]:
+    """Split a container. A changed order of members or white space is another spelling: refused."""
+    value = parse_json(container)
+    if not isinstance(value, dict) or set(value) != {"payload", "signatures"}:
+        raise MalformedError("not a signed object")
+    signatures = value["signatures"]
+    if not isinstance(signatures, list) or not 0 < len(signatures) <= 16:
+        raise MalformedError("a signed object has 1 to 16 signatures", field="/signatures")
+    found: list[dict[str, Json]] = []
+    for signature in signatures:
+        if not isinstance(signature, dict) or set(signature) != {"protected", "signature", "sig2"}:
+            raise MalformedError("not a signature", field="/signatures")
+        if signature["sig2"] is not None and not isinstance(signature["sig2"], str):
+            raise MalformedError("not a signature", field="/signatures/sig2")
+        found.append(signature)
+    if canonical_json(value) != container:
+        raise MalformedError("a signed object is canonical JSON")
+    return un_b64url(_text(value, "payload")), found
+
+
+def _text(value: Mapping[str, Json], name: str) -> str:
+    text = value.get(name)
+    if not isinstance(text, str):
+        raise MalformedError("expected text", field=f"/{name}")
+    return text

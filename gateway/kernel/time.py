@@ -1,0 +1,44 @@
+"""Instants: aware UTC datetimes inside, RFC 3339 with whole seconds and `Z` in JSON.
+
+Nothing here reads a clock: the core is given the time.
+"""
+
+from datetime import UTC, datetime
+
+from gateway.kernel.errors import MalformedError
+
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def instant(text: str) -> datetime:
+    """Read `2026-11-23T16:18:00Z`; no other spelling is taken. Raises MalformedError."""
+    try:
+        moment = datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise MalformedError("expected a time such as 2026-11-23T16:18:00Z") from None
+    if spell(moment) != text:
+        raise MalformedError("expected a time such as 2026-11-23T16:18:00Z")
+    return moment
+
+
+def spell(moment: datetime) -> str:
+    """Write an aware *moment* in UTC, cut to the second."""
+    return moment.astimezone(UTC).strftime(_FORMAT)
+
+
+def exact(moment: datetime) -> str:
+    """Write an aware *moment* in UTC with microseconds: the exact time that ledger slots commit to."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unix(moment: datetime) -> int:
+    """Return whole seconds since 1970, as JWT claims count them (RFC 7519, NumericDate)."""
+    return int(moment.timestamp())
+
+
+def from_unix(seconds: int) -> datetime:
+    """Return the instant of a NumericDate. Raises MalformedError beyond what a datetime holds."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise MalformedError("time out of range") from None
