@@ -1,0 +1,52 @@
+"""The envelope: age version 1 with header and body apart, so that one body serves many recipients.
+
+A body is sealed once under a fresh file key; each recipient gets a small header of his own, and
+`header ‖ body` is an age file that any stock tool opens.
+"""
+
+from gateway.envelope.body import CHUNK, NONCE, TAG, Body, body_size, open_body, seal_body
+from gateway.envelope.files import (
+    new_file_key,
+    new_nonce,
+    seal_bytes,
+    seal_stream,
+    unseal_bytes,
+    unseal_stream,
+)
+from gateway.envelope.header import MAX_RECIPIENTS, unwrap, wrap
+from gateway.envelope.keys import (
+    Identity,
+    Recipient,
+    Suite,
+    generate_identity,
+    parse_identity,
+    parse_recipient,
+)
+from gateway.envelope.stanza import MAX_HEADER, header_size
+
+__all__ = [
+    "CHUNK",
+    "MAX_HEADER",
+    "MAX_RECIPIENTS",
+    "NONCE",
+    "TAG",
+    "Body",
+    "Identity",
+    "Recipient",
+    "Suite",
+    "body_size",
+    "generate_identity",
+    "header_size",
+    "new_file_key",
+    "new_nonce",
+    "open_body",
+    "parse_identity",
+    "parse_recipient",
+    "seal_body",
+    "seal_bytes",
+    "seal_stream",
+    "unseal_bytes",
+    "unseal_stream",
+    "unwrap",
+    "wrap",
+]
