@@ -57,7 +57,7 @@ class Entry:
             Slot.ORDER: self.order,
             Slot.SUBJECT: self.subject,
             Slot.RECIPIENT: self.recipient,
-            Slot.ITEMS: digest_of(sorted(self.items)) if self.items else None,
+            Slot.ITEMS: digest_of([*sorted(self.items)]) if self.items else None,
             Slot.DECISION: self.decision,
             Slot.OUTCOME: self.outcome,
             Slot.CAUSE: self.cause,

@@ -41,7 +41,7 @@ def read(path: Path) -> tuple[dict[str, list[str]], bytes]:
 def open_one(fields: dict[str, list[str]], body: bytes) -> tuple[type[GatewayError] | None, bytes]:
     out = bytearray()
     try:
-        identities = [parse_identity(text) for text in fields["identity"]]
+        identities = [parse_identity(text) for text in fields.get("identity", [])]
         for chunk in unseal_stream(io.BytesIO(body), identities):
             out += chunk
     except GatewayError as error:
@@ -55,7 +55,7 @@ def test_every_applicable_vector_has_its_stated_outcome() -> None:
         if path.suffix:
             continue
         fields, body = read(path)
-        if "armored" in fields or "passphrase" in fields or "identity" not in fields:
+        if "armored" in fields or "passphrase" in fields:
             continue
         count += 1
         error, plain = open_one(fields, body)
