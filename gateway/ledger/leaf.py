@@ -8,7 +8,7 @@ the value); an unused slot is random, so that nobody sees which are used.
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gateway.kernel.encoding import Json, b64url, canonical_json, parse_json, un_b64url
@@ -48,8 +48,12 @@ class Slot(IntEnum):
 class Opening:
     """What opens one slot."""
 
-    salt: bytes
-    value: Json
+    salt: bytes = field(repr=False)  # with the value it would undo the commitment in any log line
+    value: Json = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.salt) != SALT:
+            raise MalformedError(f"a salt has {SALT} bytes")
 
 
 Openings = Mapping[Slot, Opening]
@@ -65,7 +69,9 @@ class Leaf:
 
 
 def commit(entry_id: bytes, hour: int, values: Mapping[Slot, Json]) -> tuple[bytes, Openings]:
-    """Make the leaf that commits to *values*, and what opens it."""
+    """Make the leaf that commits to *values*, and what opens it. Raises MalformedError."""
+    if len(entry_id) != ENTRY_ID or not 0 <= hour < 2**32:
+        raise MalformedError("an entry has an id of 16 bytes and an hour of 32 bits")
     # One call draws everything random here: salts of used slots, contents of unused ones.
     drawn = secrets.token_bytes(SALT * SLOTS)
     slots = [drawn[SALT * i : SALT * (i + 1)] for i in range(SLOTS)]

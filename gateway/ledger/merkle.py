@@ -6,11 +6,12 @@ Tiles are C2SP tlog-tiles: level 0 holds leaf hashes, each level above the roots
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from gateway.kernel.errors import VerificationError
+from gateway.kernel.errors import MalformedError, VerificationError
 
 HASH = 32
 WIDTH = 256  # hashes in a full tile
 _HEIGHT = 8
+MAX_SIZE = 2**63 - 1  # as other implementations count: a signed 64-bit integer
 EMPTY_ROOT = sha256(b"").digest()
 
 GetTile = Callable[[int, int], bytes]
@@ -43,7 +44,12 @@ class Edge:
     """
 
     def __init__(self, levels: Sequence[Sequence[bytes]] = ((),), size: int = 0) -> None:
-        """Rebuild from the partial tile of each level (hashes, left to right) and the tree's size."""
+        """Rebuild from the partial tile of each level (hashes, left to right) and the tree's size.
+
+        Raises VerificationError if their widths do not fit *size*. Whether the hashes are right
+        shows only when `root` is compared with the stored head.
+        """
+        _check_widths(levels, size)
         self.size = size
         self._levels = [list(level) for level in levels] or [[]]
         self._full: list[tuple[int, int, bytes]] = []
@@ -56,8 +62,16 @@ class Edge:
                 self._stack.append((_HEIGHT * level + height, root))
                 at += 1 << height
 
+    def fork(self) -> "Edge":
+        """Return a copy that grows on its own: a few KiB, however large the tree."""
+        edge = Edge(self._levels, self.size)
+        edge._full = list(self._full)
+        return edge
+
     def append(self, leaf: bytes) -> None:
-        """Append a leaf hash; amortised one node hash."""
+        """Append a leaf hash; amortised one node hash. Raises MalformedError if it is none."""
+        if len(leaf) != HASH:
+            raise MalformedError(f"a leaf hash has {HASH} bytes")
         self.size += 1
         height, node = 0, leaf
         self._levels[0].append(leaf)
@@ -93,6 +107,13 @@ class Edge:
     def partial(self) -> list[bytes]:
         """Return the partial tile of each level, as bytes."""
         return [b"".join(level) for level in self._levels]
+
+
+def _check_widths(levels: Sequence[Sequence[bytes]], size: int) -> None:
+    height = max(len(levels), -(-size.bit_length() // _HEIGHT))
+    widths = [len(levels[level]) if level < len(levels) else 0 for level in range(height)]
+    if widths != [(size >> _HEIGHT * level) % WIDTH for level in range(height)]:
+        raise VerificationError(f"the stored edge does not fit size {size}")
 
 
 def inclusion_path(index: int, size: int, get_tile: GetTile) -> list[bytes]:
@@ -159,6 +180,8 @@ def _subtree(height: int, index: int, get_tile: GetTile) -> bytes:
     first = index << rest
     tile = get_tile(level, first // WIDTH)
     at = first % WIDTH
+    if len(tile) < HASH * (at + (1 << rest)):
+        raise VerificationError(f"tile {level}/{first // WIDTH} is too short")
     hashes = [tile[HASH * i : HASH * (i + 1)] for i in range(at, at + (1 << rest))]
     return perfect_root(hashes)
 
@@ -170,7 +193,7 @@ def verify_inclusion(
 
     RFC 9162, section 2.1.3.2. Raises VerificationError, with no hint of how far the check got.
     """
-    if not 0 <= index < size or any(len(h) != HASH for h in (leaf, root, *path)):  # 1
+    if not 0 <= index < size <= MAX_SIZE or any(len(h) != HASH for h in (leaf, root, *path)):  # 1
         raise VerificationError("inclusion proof does not hold")
     fn, sn, r = index, size - 1, leaf  # 2, 3
     for p in path:  # 4
@@ -194,7 +217,7 @@ def verify_consistency(
 
     RFC 9162, section 2.1.4.2. Size 0 proves nothing and is refused. Raises VerificationError.
     """
-    if not 0 < old <= new or any(len(h) != HASH for h in (old_root, new_root, *path)):
+    if not 0 < old <= new <= MAX_SIZE or any(len(h) != HASH for h in (old_root, new_root, *path)):
         raise VerificationError("consistency proof does not hold")
     if old == new:
         if path or old_root != new_root:

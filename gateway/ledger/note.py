@@ -57,7 +57,8 @@ def sign_note(text: str, name: str, signer: Signer) -> bytes:
 def open_note(note: bytes, verifiers: Iterable[Verifier]) -> str:
     """Return the text if at least one of *verifiers* signed it.
 
-    Unknown signatures are ignored, a known one that fails condemns the note.
+    Unknown signatures are ignored; a known one that fails, or that is there twice, condemns the
+    note.
     Raises MalformedError or VerificationError.
     """
     text, lines = _split(note)
@@ -67,8 +68,10 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> str:
     for line in lines:
         name, key_hash, signature = _signature(line)
         verifier = known.get((name, key_hash))
-        if verifier is None or (name, key_hash) in seen:
+        if verifier is None:
             continue
+        if (name, key_hash) in seen:
+            raise VerificationError("the note is signed twice by one key")
         seen.add((name, key_hash))
         check_signature(verifier.public_key, text.encode(), signature)
         held = True
@@ -109,10 +112,15 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(ord(c) < 32 and c != "\n" for c in text):
+    if not text.endswith("\n") or any(_barred(c) and c != "\n" for c in text):
         raise MalformedError("the note's text is malformed")
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(c.isspace() for c in name):
+    if not name or "+" in name or any(c.isspace() or _barred(c) for c in name):
         raise MalformedError("key name is malformed")
+
+
+def _barred(char: str) -> bool:
+    """Tell whether no note may hold *char*: a control character, or half of a surrogate pair."""
+    return char < " " or "\ud800" <= char <= "\udfff"

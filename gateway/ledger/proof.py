@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from gateway.kernel.encoding import b64, un_b64
 from gateway.kernel.errors import MalformedError
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
+from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, parse_size
 from gateway.ledger.merkle import HASH, leaf_hash, verify_inclusion
 from gateway.ledger.note import Verifier
 
 _INTRO = "c2sp.org/tlog-proof@v1"
-_MAX_PATH = 64
+_MAX_PATH = 63  # no tree of less than 2**63 entries is higher
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,18 @@ class Proof:
 
 
 def parse_proof(text: str) -> Proof:
-    """Read a proof. Raises MalformedError."""
+    """Read a proof. Raises MalformedError, also for the `extra` line, which nothing authenticates."""
     head, separator, checkpoint = text.partition("\n\n")
     intro, _, rest = head.partition("\n")
     first, *nodes = rest.split("\n")
     word, _, number = first.partition(" ")
     if intro != _INTRO or word != "index" or not separator or len(nodes) > _MAX_PATH:
         raise MalformedError("not a proof of version 1")
-    if not number.isascii() or not number.isdigit() or str(int(number)) != number:
-        raise MalformedError("not a proof of version 1")
     path = tuple(un_b64(node, size=HASH) for node in nodes)
-    return Proof(int(number), path, checkpoint.encode())
+    try:
+        return Proof(parse_size(number), path, checkpoint.encode())
+    except UnicodeEncodeError:
+        raise MalformedError("text is not valid Unicode") from None
 
 
 def verify_proof(leaf: bytes, proof: Proof, verifier: Verifier) -> Checkpoint:
@@ -47,7 +48,5 @@ def verify_proof(leaf: bytes, proof: Proof, verifier: Verifier) -> Checkpoint:
     Raises MalformedError or VerificationError.
     """
     checkpoint = open_checkpoint(proof.checkpoint, verifier)
-    verify_inclusion(
-        leaf_hash(leaf), proof.index, checkpoint.size, proof.path, checkpoint.root
-    )
+    verify_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.path, checkpoint.root)
     return checkpoint

@@ -8,7 +8,7 @@ import nacl.exceptions
 import nacl.secret
 import nacl.utils
 
-from gateway.kernel.errors import VerificationError
+from gateway.kernel.errors import MalformedError, VerificationError
 
 KEY = 32
 
@@ -19,7 +19,9 @@ def new_key() -> bytes:
 
 
 def seal(data: bytes, key: bytes) -> bytes:
-    """Seal *data*; nonce and ciphertext in one."""
+    """Seal *data*; nonce and ciphertext in one. Raises MalformedError for a key of another size."""
+    if len(key) != KEY:
+        raise MalformedError(f"a key has {KEY} bytes")
     return bytes(nacl.secret.SecretBox(key).encrypt(data))
 
 

@@ -1,0 +1,62 @@
+"""Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
+
+from gateway.policy.cases import Result, run
+from gateway.policy.decide import (
+    ENGINE,
+    Clearance,
+    Decision,
+    Fired,
+    Outcome,
+    PolicySet,
+    facts_digest,
+    join,
+    missing,
+)
+from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.jurisdictions import (
+    Attested,
+    Register,
+    check_codes,
+    load_register,
+    recipient_facts,
+    register_json,
+)
+from gateway.policy.load import load
+from gateway.policy.obligations import terms_json
+from gateway.policy.rules import Effect, Reason, Rule
+from gateway.policy.text import Value, read
+from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
+
+__all__ = [
+    "ENGINE",
+    "TODAY",
+    "Attested",
+    "Clearance",
+    "Decision",
+    "Effect",
+    "Fact",
+    "Facts",
+    "Fired",
+    "Outcome",
+    "PolicySet",
+    "Reason",
+    "Register",
+    "Result",
+    "Rule",
+    "Value",
+    "Vocabulary",
+    "check_codes",
+    "explain",
+    "explain_to_recipient",
+    "facts_digest",
+    "join",
+    "load",
+    "load_register",
+    "missing",
+    "read",
+    "recipient_facts",
+    "register_json",
+    "run",
+    "terms_json",
+    "to_json",
+]

@@ -1,0 +1,110 @@
+"""What is on file about the states: data with evidence and expiry, which the rules read as facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.kernel.encoding import Json
+from gateway.kernel.errors import MalformedError
+from gateway.policy.text import Value, read
+from gateway.policy.vocabulary import Fact, Vocabulary, is_date
+
+FOLDER = "jurisdictions/"
+_OPTIONAL = frozenset({"valid_from", "valid_to", "case", "authority"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """One fact as somebody attested it. It counts from *valid_from* to *valid_to*, both inclusive,
+    for one *case* or *authority* (short name) if it names one."""
+
+    path: str
+    value: Fact
+    evidence: str
+    valid_from: str | None
+    valid_to: str | None
+    case: str | None
+    authority: str | None
+
+    def counts(self, authority: str, case: str, today: str) -> bool:
+        """Tell whether the fact speaks about this authority and case on this day."""
+        mine = self.authority in (None, authority) and self.case in (None, case)
+        begun = self.valid_from is None or self.valid_from <= today
+        return mine and begun and (self.valid_to is None or today <= self.valid_to)
+
+
+Register = Mapping[str, tuple[Attested, ...]]
+
+
+def load_register(files: Mapping[str, bytes], vocabulary: Vocabulary) -> Register:
+    """Read jurisdictions/*.yaml into a register by jurisdiction code. Raises MalformedError."""
+    register: dict[str, tuple[Attested, ...]] = {}
+    for name in sorted(n for n in files if n.startswith(FOLDER) and n.endswith(".yaml")):
+        value = read(name, files[name]).mapping({"jurisdiction", "name", "facts"})
+        code = value["jurisdiction"].text()
+        if code in register:
+            raise value["jurisdiction"].fail(f"jurisdiction {code} stands in another file already")
+        register[code] = tuple(_fact(f, vocabulary) for f in value["facts"].sequence())
+    return register
+
+
+def recipient_facts(
+    register: Register, jurisdiction: str, authority: str, case: str, today: str
+) -> tuple[dict[str, Fact], str | None]:
+    """Return the facts that count, and the last day on which just these do.
+
+    A fact on one authority or case overrides a general one; sets add up. An expired fact is absent,
+    and so unknown to the rules.
+    """
+    facts: dict[str, Fact] = {"recipient.jurisdiction": jurisdiction}
+    changes: list[str] = []
+    for attested in sorted(register.get(jurisdiction, ()), key=_generality):
+        changes += (d for d in (attested.valid_from, attested.valid_to) if d and d >= today)
+        if attested.counts(authority, case, today):
+            before = facts.get(attested.path)
+            both = isinstance(before, frozenset) and isinstance(attested.value, frozenset)
+            facts[attested.path] = before | attested.value if both else attested.value  # type: ignore[operator]
+    return facts, min(changes, default=None)
+
+
+def _generality(attested: Attested) -> int:
+    return (attested.authority is not None) + (attested.case is not None)
+
+
+def _fact(spec: Value, vocabulary: Vocabulary) -> Attested:
+    parts = spec.mapping({"fact", "value", "evidence"}, _OPTIONAL)
+    attribute = vocabulary.get(parts["fact"])
+    if not attribute.path.startswith("recipient."):
+        raise parts["fact"].fail("a jurisdiction has facts about recipients only")
+    return Attested(
+        path=attribute.path,
+        value=attribute.literal(parts["value"]),
+        evidence=parts["evidence"].text(),
+        valid_from=_date(parts.get("valid_from")),
+        valid_to=_date(parts.get("valid_to")),
+        case=parts["case"].text() if "case" in parts else None,
+        authority=parts["authority"].text() if "authority" in parts else None,
+    )
+
+
+def _date(value: Value | None) -> str | None:
+    if value is None:
+        return None
+    if not is_date(value.text()):
+        raise value.fail("expected a date such as 2026-11-23")
+    return value.text()
+
+
+def register_json(register: Register) -> Json:
+    """Return the register as JSON, for its digest."""
+    return {
+        code: [[a.path, str(a.value), a.evidence, a.valid_from, a.valid_to, a.case] for a in facts]
+        for code, facts in register.items()
+    }
+
+
+def check_codes(register: Register, vocabulary: Vocabulary) -> None:
+    """Check that every jurisdiction on file is one that the vocabulary knows. Raises MalformedError."""
+    known = vocabulary.attributes["recipient.jurisdiction"].values
+    for code in register:
+        if code not in known:
+            raise MalformedError(f"{FOLDER}: {code} is not in the vocabulary", field=FOLDER)

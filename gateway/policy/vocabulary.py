@@ -1,0 +1,162 @@
+"""The closed vocabulary: every fact that a rule may read, with its type and domain."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from gateway.kernel.encoding import Json
+from gateway.kernel.errors import MalformedError
+from gateway.policy.text import Value, nearest
+
+Fact: TypeAlias = bool | int | str | frozenset[str]
+Facts: TypeAlias = Mapping[str, Fact]
+TODAY = "context.today"
+NAMESPACES = frozenset({"item", "recipient", "context"})
+_DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+
+
+class Type(StrEnum):
+    """The types of facts. Dates are ISO 8601 calendar dates; text has no domain and only equals."""
+
+    ENUM = "enum"
+    SET = "set"
+    BOOL = "bool"
+    INT = "int"
+    DATE = "date"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One fact: its path, type, domain (of an enum or set; bounds of an int) and label for people."""
+
+    path: str
+    type: Type
+    label: str
+    values: frozenset[str] = frozenset()
+    low: int = 0
+    high: int = 0
+
+    def valid(self, value: object) -> bool:
+        """Tell whether *value* is of this type and inside the domain. `1` is not `true`."""
+        match self.type:
+            case Type.BOOL:
+                return isinstance(value, bool)
+            case Type.INT:
+                return type(value) is int and self.low <= value <= self.high
+            case Type.ENUM:
+                return isinstance(value, str) and value in self.values
+            case Type.SET:
+                return isinstance(value, frozenset) and value <= self.values
+            case Type.DATE:
+                return isinstance(value, str) and is_date(value)
+            case Type.TEXT:
+                return isinstance(value, str)
+
+    def literal(self, value: Value) -> Fact:
+        """Read a literal of this attribute. Raises MalformedError naming the nearest valid value."""
+        raw = value.raw
+        if self.type is Type.SET:
+            return frozenset(self._word(element) for element in value.sequence())
+        if self.type is Type.ENUM:
+            return self._word(value)
+        if not isinstance(raw, bool | int | str) or not self.valid(raw):
+            raise value.fail(f"{self.path} is a {self.type.value}: {self._domain()}")
+        return raw
+
+    def element(self, value: Value) -> str:
+        """Read a literal that is one member of this set's domain."""
+        return self._word(value)
+
+    def _word(self, value: Value) -> str:
+        word = value.text()
+        if word not in self.values:
+            raise value.fail(f"{word!r} is not a value of {self.path}{nearest(word, self.values)}")
+        return word
+
+    def _domain(self) -> str:
+        return f"{self.low} to {self.high}" if self.type is Type.INT else "see vocabulary.yaml"
+
+
+class Vocabulary:
+    """The attributes by path."""
+
+    def __init__(self, attributes: Mapping[str, Attribute]) -> None:
+        self.attributes = dict(attributes)
+
+    def get(self, path: Value) -> Attribute:
+        """Return the attribute a rule names. Raises MalformedError with the nearest name."""
+        name = path.text()
+        if name not in self.attributes:
+            hint = nearest(name, set(self.attributes))
+            raise path.fail(f"unknown attribute {name!r}{hint}")
+        return self.attributes[name]
+
+    def facts(self, raw: Mapping[str, Json], namespace: str) -> dict[str, Fact]:
+        """Read facts of one namespace from JSON; `null` is absent.
+
+        Raises MalformedError naming the attribute: a misspelt fact would silently be unknown.
+        """
+        found: dict[str, Fact] = {}
+        for path, value in raw.items():
+            attribute = self.attributes.get(path)
+            if attribute is None or not path.startswith(namespace + "."):
+                own = {a for a in self.attributes if a.startswith(namespace + ".")}
+                raise MalformedError(f"unknown fact {path!r}{nearest(path, own)}", field=path)
+            fact = _from_json(value)
+            if fact is None:
+                continue
+            if not attribute.valid(fact):
+                hint = nearest(str(value), attribute.values)
+                message = f"{path} is a {attribute.type.value} and cannot be {value!r}{hint}"
+                raise MalformedError(message, field=path)
+            found[path] = fact
+        return found
+
+
+def _from_json(value: Json) -> Fact | None:
+    if isinstance(value, list):
+        if not all(isinstance(word, str) for word in value):
+            return ""
+        return frozenset(str(word) for word in value)
+    return None if isinstance(value, dict) else value
+
+
+def to_json(facts: Facts) -> dict[str, Json]:
+    """Return facts as JSON; sets as sorted lists."""
+    return {k: [*sorted(v)] if isinstance(v, frozenset) else v for k, v in facts.items()}
+
+
+def is_date(text: str) -> bool:
+    """Tell whether *text* is a calendar date as this project writes it."""
+    return _DATE.fullmatch(text) is not None
+
+
+def read_vocabulary(value: Value) -> Vocabulary:
+    """Read vocabulary.yaml. Raises MalformedError."""
+    attributes = value.mapping({"attributes"})["attributes"].members()
+    return Vocabulary({path: _attribute(path, spec) for path, spec in attributes.items()})
+
+
+def _attribute(path: str, spec: Value) -> Attribute:
+    parts = spec.mapping({"type", "label"}, frozenset({"values", "min", "max"}))
+    if not _NAME.fullmatch(path) or path.partition(".")[0] not in NAMESPACES:
+        raise spec.fail("a path is item.…, recipient.… or context.…, in lower case")
+    kind = parts["type"].text()
+    if kind not in set(Type):
+        raise parts["type"].fail(f"unknown type {kind!r}{nearest(kind, set(Type))}")
+    listed = kind in (Type.ENUM, Type.SET)
+    if listed != ("values" in parts) or (kind == Type.INT) != ({"min", "max"} <= set(parts)):
+        raise spec.fail("enums and sets have values, ints have min and max, others neither")
+    values = [v.text() for v in parts["values"].sequence()] if listed else []
+    low, high = (_bound(parts[k]) if kind == Type.INT else 0 for k in ("min", "max"))
+    return Attribute(path, Type(kind), parts["label"].text(), frozenset(values), low, high)
+
+
+def _bound(value: Value) -> int:
+    if type(value.raw) is not int:
+        raise value.fail("expected an integer")
+    return value.raw
