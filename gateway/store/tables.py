@@ -1,0 +1,321 @@
+"""The schema, for SQLite and PostgreSQL alike. Evidence is rows; most tables are only ever added to.
+
+Digests are hex, JSON is canonical bytes, instants are UTC text with microseconds, which sorts.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from gateway.kernel.time import exact
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime. SQLite would drop the zone of a DateTime, so it is kept as text."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write `2026-11-23T16:18:00.000000Z`."""
+        return None if value is None else exact(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """Read it back, aware."""
+        if value is None:
+            return None
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _id(name: str, *args: object, **kw: object) -> Column[str]:
+    return Column(name, String(40), *args, nullable=bool(kw.pop("nullable", False)), **kw)  # type: ignore[arg-type]
+
+
+def _digest(name: str, *args: object, **kw: object) -> Column[str]:
+    return Column(name, String(64), *args, nullable=bool(kw.pop("nullable", False)), **kw)  # type: ignore[arg-type]
+
+
+def _blob(name: str, *, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+def _int(name: str, *, pk: bool = False, nullable: bool = False) -> Column[int]:
+    kind = BigInteger().with_variant(Integer, "sqlite")
+    return Column(name, kind, primary_key=pk, nullable=nullable, autoincrement=False)
+
+
+def _word(name: str, *, pk: bool = False, nullable: bool = False) -> Column[str]:
+    return Column(name, String(64), primary_key=pk, nullable=nullable)
+
+
+def _at(name: str = "at", *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, Instant, nullable=nullable)
+
+
+setting = Table("setting", metadata, _word("name", pk=True), _blob("value"))
+
+# --- who asked for what -------------------------------------------------------------------------
+orders = Table(
+    "orders",
+    metadata,
+    _digest("digest", primary_key=True),
+    _id("actor"),
+    _word("method"),
+    Column("target", String(2048), nullable=False),
+    Column("token", String(4096), nullable=False),
+    _blob("body"),
+    _digest("body_digest"),
+    _at(),
+)
+creations = Table(
+    "creations",
+    metadata,
+    _id("id", primary_key=True),
+    _id("actor"),
+    _digest("body_digest"),
+    _blob("answer"),
+)
+jti = Table("jti", metadata, _id("actor", primary_key=True), _word("jti", pk=True), _int("exp"))
+directory_sets = Table(
+    "directory_sets", metadata, _int("number", pk=True), _blob("data"), _digest("digest"), _at()
+)
+policy_sets = Table("policy_sets", metadata, _int("number", pk=True), _digest("digest"), _at())
+
+# --- items --------------------------------------------------------------------------------------
+uploads = Table(
+    "uploads",
+    metadata,
+    _id("id", primary_key=True),
+    _id("actor"),
+    _int("size"),
+    _word("suite"),
+    _word("state"),
+    _blob("secrets", nullable=True),
+    _at(),
+)
+parts = Table(
+    "parts",
+    metadata,
+    _id("upload", ForeignKey("uploads.id"), primary_key=True),
+    _int("n", pk=True),
+    _int("start"),
+    _int("size"),
+    _digest("digest"),
+    _id("blob", nullable=True),
+)
+sealed = Table(
+    "sealed",
+    metadata,
+    _id("item", primary_key=True),
+    _id("upload", ForeignKey("uploads.id"), unique=True),
+    _blob("particulars"),
+    _blob("facts"),
+    _word("handling"),
+    _word("suite"),
+    _int("size"),
+    _int("body_size"),
+    _digest("body"),
+    _blob("vault_header"),
+    _digest("vault_digest"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+items = Table(
+    "items",
+    metadata,
+    _id("id", ForeignKey("sealed.item"), primary_key=True),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+packages = Table(
+    "packages",
+    metadata,
+    _id("id", primary_key=True),
+    _id("actor"),
+    _blob("act"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+
+# --- shares -------------------------------------------------------------------------------------
+shares = Table(
+    "shares",
+    metadata,
+    _id("id", primary_key=True),
+    _id("package", ForeignKey("packages.id")),
+    _id("recipient"),
+    _id("proposer"),
+    _word("state"),
+    _at(),
+)
+share_events = Table(
+    "share_events",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _int("n", pk=True),
+    _word("state"),
+    _id("actor", nullable=True),
+    _id("entry"),
+    _digest("order_digest", nullable=True),
+    _at(),
+)
+decisions = Table(
+    "decisions",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _int("n", pk=True),
+    _word("stage"),
+    _blob("data"),
+    _blob("facts"),
+    _digest("digest"),
+    _at(),
+)
+clearances = Table(
+    "clearances",
+    metadata,
+    _id("id", primary_key=True),
+    _id("share", ForeignKey("shares.id")),
+    _id("person"),
+    _word("role"),
+    _digest("basis"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+headers = Table(
+    "headers",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _int("n", pk=True),
+    _id("item", ForeignKey("items.id")),
+    _blob("data"),
+    _digest("digest"),
+)
+manifests = Table(
+    "manifests",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _blob("container"),
+    _digest("digest"),
+    _blob("inner"),
+)
+servings = Table(
+    "servings",
+    metadata,
+    _id("id", primary_key=True),
+    _id("share", ForeignKey("shares.id")),
+    _int("n"),
+    _word("kid"),
+    _int("first"),
+    _int("end"),
+    _int("sent", nullable=True),
+    _word("state"),
+    _id("entry"),
+    _at(),
+)
+receipts = Table(
+    "receipts",
+    metadata,
+    _id("id", primary_key=True),
+    _id("share", ForeignKey("shares.id")),
+    _word("rung"),
+    _id("actor"),
+    _blob("container"),
+    _digest("digest"),
+    _at(),
+    UniqueConstraint("share", "rung"),
+)
+messages = Table(
+    "messages",
+    metadata,
+    _id("recipient", primary_key=True),
+    _int("seq", pk=True),
+    _id("id", unique=True),
+    _id("share", ForeignKey("shares.id")),
+    _blob("container"),
+    _at(),
+)
+
+# --- ledger -------------------------------------------------------------------------------------
+entries = Table(
+    "entries", metadata, _int("idx", pk=True), _id("eid", unique=True), _blob("leaf")
+)
+tiles = Table("tiles", metadata, _int("level", pk=True), _int("n", pk=True), _blob("data"))
+edges = Table("edges", metadata, _int("level", pk=True), _blob("data"))
+heads = Table("heads", metadata, _int("id", pk=True), _int("size"), _blob("root"))
+checkpoints = Table("checkpoints", metadata, _int("size", pk=True), _blob("note"))
+openings = Table(
+    "openings", metadata, _id("eid", primary_key=True), _id("audience", primary_key=True), _blob("data")
+)
+opening_keys = Table(
+    "opening_keys",
+    metadata,
+    _id("eid", primary_key=True),
+    _id("audience", primary_key=True),
+    _blob("wrapped"),
+)
+
+APPEND_ONLY = (
+    "orders",
+    "creations",
+    "directory_sets",
+    "policy_sets",
+    "sealed",
+    "items",
+    "packages",
+    "share_events",
+    "decisions",
+    "clearances",
+    "headers",
+    "manifests",
+    "receipts",
+    "messages",
+    "entries",
+    "tiles",
+    "checkpoints",
+    "openings",
+)
+"""Tables in which the database itself refuses UPDATE and DELETE."""
+
+
+def guards(dialect: str) -> list[str]:
+    """Return the statements that make the database refuse changes to what is append-only."""
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for table in APPEND_ONLY
+            for verb in ("UPDATE", "DELETE")
+        ]
+    function = (
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    )
+    return [
+        function,
+        *(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            for table in APPEND_ONLY
+        ),
+    ]
