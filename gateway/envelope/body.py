@@ -141,9 +141,7 @@ def open_body(file_key: bytes, source: Readable) -> Iterator[bytes]:
         index += 1
 
 
-def _either(
-    aead: ChaCha20Poly1305, index: int, chunk: bytes, *, more: bool
-) -> tuple[bytes, bool]:
+def _either(aead: ChaCha20Poly1305, index: int, chunk: bytes, *, more: bool) -> tuple[bytes, bool]:
     """Open a chunk as what its place says, else as the other kind: to release no less than was sealed."""
     try:
         return _open(aead, _counter(index, last=not more), chunk), not more

@@ -250,7 +250,15 @@ class AcceptHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="a
 
 
 Act: TypeAlias = (
-    OpenUpload | Complete | Deposit | MakePackage | Propose | Approve | Release | Recall | AcceptHead
+    OpenUpload
+    | Complete
+    | Deposit
+    | MakePackage
+    | Propose
+    | Approve
+    | Release
+    | Recall
+    | AcceptHead
 )
 
 # Who may order what. The roles are alternatives; the flag says that only a person may.
@@ -355,7 +363,7 @@ def check_name(name: str) -> None:
     if not 0 < len(name.encode("utf-8", "surrogatepass")) <= 1024:
         raise ValueError("a name has 1 to 1024 bytes")
     if any(ord(c) < 32 or c in '\\:*?"<>|\x7f' or 0xD800 <= ord(c) < 0xE000 for c in name):
-        raise ValueError("a name holds no control characters and none of \\ : * ? \" < > |")
+        raise ValueError('a name holds no control characters and none of \\ : * ? " < > |')
     for part in name.split("/"):
         if part in ("", ".", "..") or part[-1] in ". " or part.split(".")[0].upper() in _DEVICES:
             raise ValueError("a name is a relative path without . or .. that any system can write")

@@ -151,12 +151,19 @@ def _enter_keys(party: Party, found: dict[str, Actor]) -> None:
     for member in party.members:
         for key in member.keys:
             if key.kid in found:
-                raise MalformedError(f"a key of {member.id} already belongs to another use or person")
+                raise MalformedError(
+                    f"a key of {member.id} already belongs to another use or person"
+                )
             found[key.kid] = Actor(member, party, key)
 
 
 def make_set(
-    parties: Sequence[Party], *, number: int, issued: datetime, expires: datetime, signers: Sequence[Signer]
+    parties: Sequence[Party],
+    *,
+    number: int,
+    issued: datetime,
+    expires: datetime,
+    signers: Sequence[Signer],
 ) -> Set:
     """Place the parties at random and sign the set. Raises MalformedError if it would not verify."""
     if len(parties) > PLACES // 4:
@@ -186,7 +193,9 @@ def view_of(data: bytes, party_ids: Iterable[str]) -> View:
     places = _places(seed, made.parties)
     wanted = set(party_ids)
     entries = [
-        Entry(places[i], b64url(_salt(seed, party)), party, tuple(map(b64url, _path(tree, places[i]))))
+        Entry(
+            places[i], b64url(_salt(seed, party)), party, tuple(map(b64url, _path(tree, places[i])))
+        )
         for i, party in enumerate(made.parties)
         if party.id in wanted
     ]
@@ -234,7 +243,9 @@ def _places(seed: bytes, parties: Sequence[Party]) -> list[int]:
 
 
 def _leaves(seed: bytes, parties: Sequence[Party]) -> list[bytes]:
-    leaves = [hmac.digest(seed, b"empty\x00" + i.to_bytes(4, "big"), "sha256") for i in range(PLACES)]
+    leaves = [
+        hmac.digest(seed, b"empty\x00" + i.to_bytes(4, "big"), "sha256") for i in range(PLACES)
+    ]
     for place, party in zip(_places(seed, parties), parties, strict=True):
         leaves[place] = _leaf(_salt(seed, party), party)
     return leaves

@@ -79,5 +79,7 @@ def open_receipt(container: bytes, actor: Actor, now: datetime) -> Receipt:
     officer = receipt.rung in _OFFICER
     role = Role.OFFICER if officer else Role.ENDPOINT
     if actor.member.is_person is not officer or role not in actor.member.roles:
-        raise ForbiddenError(f"the rung {receipt.rung.value} is signed by one with role {role.value}")
+        raise ForbiddenError(
+            f"the rung {receipt.rung.value} is signed by one with role {role.value}"
+        )
     return receipt

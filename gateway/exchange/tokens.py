@@ -116,7 +116,12 @@ def _authentic(token: str, directory: Directory) -> tuple[Actor, Claims]:
             token,
             key,
             algorithms=["EdDSA"],
-            options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_iss": False},
+            options={
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_iss": False,
+            },
         )
     except (jwt.PyJWTError, ValueError):
         raise UnauthorizedError("signature does not hold") from None
@@ -144,7 +149,9 @@ def _in_time(claims: Claims, now: int) -> None:
     if not 0 < claims.exp - claims.iat <= MAX_LIFE:
         raise UnauthorizedError(f"a token lives at most {MAX_LIFE} s")
     if claims.iat > now + LEEWAY:
-        raise UnauthorizedError(f"token is from the future: the clocks differ by {claims.iat - now} s")
+        raise UnauthorizedError(
+            f"token is from the future: the clocks differ by {claims.iat - now} s"
+        )
     if claims.exp <= now - LEEWAY:
         raise UnauthorizedError(f"token expired {now - claims.exp} s ago: check the clock")
 

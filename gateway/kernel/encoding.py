@@ -40,7 +40,9 @@ def un_b64(text: str, *, size: int | None = None) -> bytes:
 
 def _canonical(text: str, decode: Any, encode: Any, size: int | None) -> bytes:
     try:
-        data: bytes = decode(text.encode("ascii") + (b"" if encode is b64 else b"=" * (-len(text) % 4)))
+        data: bytes = decode(
+            text.encode("ascii") + (b"" if encode is b64 else b"=" * (-len(text) % 4))
+        )
     except (binascii.Error, UnicodeEncodeError, ValueError):
         raise MalformedError("not base64") from None
     # Python's decoder skips foreign characters and dangling bits: a second spelling of the same

@@ -93,14 +93,20 @@ def signing_input(typ: str, kid: str, payload: bytes) -> bytes:
 def sign(typ: str, payload: Json, *signers: Signer) -> bytes:
     """Sign the canonical JSON of *payload*; return the container as canonical JSON bytes."""
     body = canonical_json(payload)
-    return canonical_json({"payload": b64url(body), "signatures": [_one(typ, body, s) for s in signers]})
+    return canonical_json(
+        {"payload": b64url(body), "signatures": [_one(typ, body, s) for s in signers]}
+    )
 
 
 def add_signature(typ: str, container: bytes, signer: Signer) -> bytes:
     """Return *container* with one signature more. Raises MalformedError or VerificationError."""
     body, signatures = _parts(container)
-    others = [s for s in signatures if _kid_of(typ, body, s, {thumbprint(signer.public_key): b""}) is None]
-    return canonical_json({"payload": b64url(body), "signatures": [*others, _one(typ, body, signer)]})
+    others = [
+        s for s in signatures if _kid_of(typ, body, s, {thumbprint(signer.public_key): b""}) is None
+    ]
+    return canonical_json(
+        {"payload": b64url(body), "signatures": [*others, _one(typ, body, signer)]}
+    )
 
 
 def _one(typ: str, body: bytes, signer: Signer) -> dict[str, Json]:

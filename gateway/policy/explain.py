@@ -24,7 +24,9 @@ _WORD = {True: "met", False: "not met", None: "cannot be established"}
 def explain(policy: PolicySet, decision: Decision, facts: Facts, today: str) -> str:
     """Explain a decision to the mechanism's own people: each rule that fired, fact by fact."""
     seen = {**facts, TODAY: today}
-    lines = [f"{decision.outcome.value.upper()} (policy set {decision.policy_digest[:12]}, {today})"]
+    lines = [
+        f"{decision.outcome.value.upper()} (policy set {decision.policy_digest[:12]}, {today})"
+    ]
     for fired in decision.fired:
         rule = policy.rule(fired.rule)
         lines.append(f"- {rule.id} ({rule.effect.value}): {rule.title}")

@@ -55,9 +55,7 @@ class Rule:
         return begun and (self.valid_to is None or today <= self.valid_to)
 
 
-def read_rules(
-    value: Value, vocabulary: Vocabulary, kinds: Mapping[str, Obligation]
-) -> list[Rule]:
+def read_rules(value: Value, vocabulary: Vocabulary, kinds: Mapping[str, Obligation]) -> list[Rule]:
     """Read one file of rules. Raises MalformedError."""
     rules = value.mapping({"rules"})["rules"].sequence()
     return [_rule(spec, vocabulary, kinds) for spec in rules]

@@ -32,7 +32,9 @@ class Value:
         """Return the error that *message* holds of this place."""
         return MalformedError(f"{self.place}: {message}", field=self.place)
 
-    def mapping(self, required: set[str], optional: frozenset[str] = frozenset()) -> "dict[str, Value]":
+    def mapping(
+        self, required: set[str], optional: frozenset[str] = frozenset()
+    ) -> "dict[str, Value]":
         """Return the members of a mapping with just these keys. Raises MalformedError."""
         if not isinstance(self.raw, dict):
             raise self.fail("expected a mapping")

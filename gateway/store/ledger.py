@@ -130,7 +130,9 @@ def _get_tile(conn: Connection, level: int, n: int) -> bytes:
     if full is not None:
         return bytes(full)
     if level:
-        return bytes(conn.execute(select(edges.c.data).where(edges.c.level == level)).scalar() or b"")
+        return bytes(
+            conn.execute(select(edges.c.data).where(edges.c.level == level)).scalar() or b""
+        )
     return _last_leaves(conn, head(conn)[0])
 
 
@@ -187,7 +189,8 @@ def open_entry(
         select(openings.c.data, opening_keys.c.wrapped)
         .join(
             opening_keys,
-            (opening_keys.c.eid == openings.c.eid) & (opening_keys.c.audience == openings.c.audience),
+            (opening_keys.c.eid == openings.c.eid)
+            & (opening_keys.c.audience == openings.c.audience),
         )
         .where(openings.c.eid == eid, openings.c.audience == audience)
     )

@@ -153,7 +153,6 @@ packages = Table(
     metadata,
     _id("id", primary_key=True),
     _id("actor"),
-    _blob("act"),
     _digest("order_digest", ForeignKey("orders.digest")),
     _at(),
 )
@@ -257,15 +256,17 @@ messages = Table(
 )
 
 # --- ledger -------------------------------------------------------------------------------------
-entries = Table(
-    "entries", metadata, _int("idx", pk=True), _id("eid", unique=True), _blob("leaf")
-)
+entries = Table("entries", metadata, _int("idx", pk=True), _id("eid", unique=True), _blob("leaf"))
 tiles = Table("tiles", metadata, _int("level", pk=True), _int("n", pk=True), _blob("data"))
 edges = Table("edges", metadata, _int("level", pk=True), _blob("data"))
 heads = Table("heads", metadata, _int("id", pk=True), _int("size"), _blob("root"))
 checkpoints = Table("checkpoints", metadata, _int("size", pk=True), _blob("note"))
 openings = Table(
-    "openings", metadata, _id("eid", primary_key=True), _id("audience", primary_key=True), _blob("data")
+    "openings",
+    metadata,
+    _id("eid", primary_key=True),
+    _id("audience", primary_key=True),
+    _blob("data"),
 )
 opening_keys = Table(
     "opening_keys",

@@ -99,9 +99,7 @@ class Writer:
         """Call *hook* on the writer's thread after each commit: to wake those who wait."""
         self._hooks.append(hook)
 
-    def submit(
-        self, job: Callable[[Transaction], T], *, entries_only: bool = False
-    ) -> Future[T]:
+    def submit(self, job: Callable[[Transaction], T], *, entries_only: bool = False) -> Future[T]:
         """Queue a job: SQL only, a few milliseconds. Its future has the result once it is durable.
 
         What a job returns is its answer, a refusal included; what it raises rolls everything back.
@@ -177,4 +175,3 @@ class Writer:
 def record_only(writer: Writer, entry: Entry) -> Future[str]:
     """Queue one entry that changes nothing else."""
     return writer.submit(lambda tx: tx.record(entry), entries_only=True)
-

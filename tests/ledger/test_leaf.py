@@ -75,7 +75,8 @@ def test_an_audience_opens_its_slots_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"[]", b'{"nosuch":["a","b"]}', b'{"kind":["AA","x"]}', b'{"kind":1}', b'{"kind":[1,2]}']
+    "data",
+    [b"[]", b'{"nosuch":["a","b"]}', b'{"kind":["AA","x"]}', b'{"kind":1}', b'{"kind":[1,2]}'],
 )
 def test_malformed_openings_are_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):

@@ -94,9 +94,7 @@ def test_root_and_edge_agree_with_the_definition(size: int) -> None:
 def test_an_edge_rebuilt_from_its_partial_tiles_goes_on_alike(size: int, more: int) -> None:
     tree = BIG if size > 600 else Tree(size)
     at = tree.edge.size
-    levels = [
-        [part[i : i + 32] for i in range(0, len(part), 32)] for part in tree.edge.partial()
-    ]
+    levels = [[part[i : i + 32] for i in range(0, len(part), 32)] for part in tree.edge.partial()]
     again, straight = Edge(levels, at), Edge(levels, at)
     for i in range(more):
         again.append(leaf_hash(b"more %d" % i))

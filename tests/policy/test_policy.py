@@ -79,7 +79,9 @@ def test_a_wrong_expectation_is_reported_with_its_difference() -> None:
     wrong = next(r for r in run(POLICY, {"tests/cases.yaml": text}) if r.id == "w")
     assert len(wrong.differences) == 3
     with pytest.raises(MalformedError):
-        spoilt = FILES["tests/cases.yaml"].replace(b"context.today: 2026-05-01", b"context.today: null")
+        spoilt = FILES["tests/cases.yaml"].replace(
+            b"context.today: 2026-05-01", b"context.today: null"
+        )
         list(run(POLICY, {"tests/cases.yaml": spoilt}))
 
 
@@ -118,7 +120,6 @@ def test_all_27_combinations_of_rule_values_combine_as_published() -> None:
                 assert (decision.outcome.value, bool(decision.terms)) == (outcome, attached)
                 count += 1
     assert count == 27
-
 
 
 FACTS: dict[str, Fact] = {
@@ -181,7 +182,13 @@ def test_every_operator_has_its_three_valued_meaning(
 @pytest.mark.parametrize(
     ("name", "old", "new", "place", "says"),
     [
-        ("rules/20-consent.yaml", "effect: deny", "effect: Deny", "rules/20-consent.yaml:3", "deny"),
+        (
+            "rules/20-consent.yaml",
+            "effect: deny",
+            "effect: Deny",
+            "rules/20-consent.yaml:3",
+            "deny",
+        ),
         ("rules/20-consent.yaml", "item.consent.status", "item.consent.statos", ":7", "status"),
         ("rules/20-consent.yaml", "refused]", "refuse]", ":7", "refused"),
         ("rules/20-consent.yaml", "eq:", "equals:", ":7", "unknown operator"),
@@ -192,33 +199,129 @@ def test_every_operator_has_its_three_valued_meaning(
         ("rules/20-consent.yaml", "rules:", "rules: !!set", ":1", "anchors"),
         ("rules/20-consent.yaml", "rules:", "rules: {", "", ""),
         ("rules/20-consent.yaml", "reason: consent", "reason: consnt", ":4", "consent"),
-        ("rules/20-consent.yaml", "  effect: deny", "  effect: deny\n  effect: deny", ":4", "twice"),
-        ("rules/20-consent.yaml", "{source_liaison: 1}", "{source_liasion: 1}", "", "source_liaison"),
+        (
+            "rules/20-consent.yaml",
+            "  effect: deny",
+            "  effect: deny\n  effect: deny",
+            ":4",
+            "twice",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "{source_liaison: 1}",
+            "{source_liasion: 1}",
+            "",
+            "source_liaison",
+        ),
         ("rules/20-consent.yaml", "{source_liaison: 1}", "{source_liaison: 0}", "", "at least one"),
         ("rules/20-consent.yaml", "{source_liaison: 1}", "{}", "", "at least one role"),
         ("rules/20-consent.yaml", "approval:", "aproval:", "", "approval"),
         ("rules/20-consent.yaml", "effect: require", "effect: deny", "", "no obligations"),
-        ("rules/20-consent.yaml", "  when: {eq: [item.consent.status, consult_first]}", "  when: {eq: [item.consent.status]}", "", "takes"),
-        ("rules/20-consent.yaml", "  when: {eq: [item.consent.status, consult_first]}", "  when: {lt: [item.consent.status, refused]}", "", "does not apply"),
-        ("rules/20-consent.yaml", "$item.consent.purposes", "$item.has_embargo", "", "cannot compare"),
-        ("rules/20-consent.yaml", "  when: {eq: [item.consent.status, consult_first]}", "  when: false", "", "exactly one operator"),
-        ("rules/20-consent.yaml", "  when: {eq: [item.consent.status, consult_first]}", "  when: {any: []}", "", "at least one"),
-        ("rules/20-consent.yaml", "  when: {eq: [item.consent.status, consult_first]}", "  when: {any: 1}", "", "expected a list"),
-        ("rules/20-consent.yaml", "  title: The source refused sharing", "  title: 5", "", "expected text"),
-        ("rules/20-consent.yaml", "  title: The source refused sharing", "  valid_from: soon", "", "title"),
-        ("rules/20-consent.yaml", "  title: The source refused sharing", "  title: a\n  valid_from: soon", "", "date"),
+        (
+            "rules/20-consent.yaml",
+            "  when: {eq: [item.consent.status, consult_first]}",
+            "  when: {eq: [item.consent.status]}",
+            "",
+            "takes",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  when: {eq: [item.consent.status, consult_first]}",
+            "  when: {lt: [item.consent.status, refused]}",
+            "",
+            "does not apply",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "$item.consent.purposes",
+            "$item.has_embargo",
+            "",
+            "cannot compare",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  when: {eq: [item.consent.status, consult_first]}",
+            "  when: false",
+            "",
+            "exactly one operator",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  when: {eq: [item.consent.status, consult_first]}",
+            "  when: {any: []}",
+            "",
+            "at least one",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  when: {eq: [item.consent.status, consult_first]}",
+            "  when: {any: 1}",
+            "",
+            "expected a list",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  title: The source refused sharing",
+            "  title: 5",
+            "",
+            "expected text",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  title: The source refused sharing",
+            "  valid_from: soon",
+            "",
+            "title",
+        ),
+        (
+            "rules/20-consent.yaml",
+            "  title: The source refused sharing",
+            "  title: a\n  valid_from: soon",
+            "",
+            "date",
+        ),
         ("rules/20-consent.yaml", "rules:", "? [a]\n: 1\nrules:", "", "key is text"),
-        ("rules/20-consent.yaml", "  title: The source refused sharing", "  title: " + "[" * 40 + "]" * 40, "", "nested"),
+        (
+            "rules/20-consent.yaml",
+            "  title: The source refused sharing",
+            "  title: " + "[" * 40 + "]" * 40,
+            "",
+            "nested",
+        ),
         ("rules/40-protection.yaml", "item.sgbv, true", "item.sgbv, 1", "", "bool"),
         ("vocabulary.yaml", "type: bool", "type: boolean", "", "bool"),
         ("vocabulary.yaml", "item.product", "thing.product", "", "a path is"),
-        ("vocabulary.yaml", "{type: bool, label: the source asks", "{type: bool, values: [a], label: the source asks", "", "enums and sets"),
-        ("vocabulary.yaml", "context.today: {type: date", "context.today: {type: text", "", "must be a date"),
-        ("vocabulary.yaml", "{type: date, label: the end of the embargo}", "{type: int, min: a, max: 3, label: l}", "", "integer"),
+        (
+            "vocabulary.yaml",
+            "{type: bool, label: the source asks",
+            "{type: bool, values: [a], label: the source asks",
+            "",
+            "enums and sets",
+        ),
+        (
+            "vocabulary.yaml",
+            "context.today: {type: date",
+            "context.today: {type: text",
+            "",
+            "must be a date",
+        ),
+        (
+            "vocabulary.yaml",
+            "{type: date, label: the end of the embargo}",
+            "{type: int, min: a, max: 3, label: l}",
+            "",
+            "integer",
+        ),
         ("obligations.yaml", "join: roles", "join: rols", "", "roles"),
         ("obligations.yaml", "phase: before", "phase: befor", "", "before"),
         ("obligations.yaml", "{join: min,", "{join: min, values: [a],", "", "min has none"),
-        ("rules/10-release.yaml", "purposes: [criminal], handling: AMBER}\n- id: competence", "expiry_days: -1}\n- id: competence", "", "number"),
+        (
+            "rules/10-release.yaml",
+            "purposes: [criminal], handling: AMBER}\n- id: competence",
+            "expiry_days: -1}\n- id: competence",
+            "",
+            "number",
+        ),
         ("rules/10-release.yaml", "rules:", "- a", "", "mapping"),
     ],
 )
@@ -368,15 +471,34 @@ def test_the_facts_digest_leaves_the_clock_out_and_basis_survives_unrelated_rule
     assert a.policy_digest != b.policy_digest
     changed = one.decide({**facts, "item.f": True}, "2026-05-01")
     assert (changed.basis_digest == a.basis_digest) and changed.facts_digest != a.facts_digest
-    embargo = small({"effect": "permit", "when": {"not": {"all": [{"before": ["item.embargo_until", "$context.today"]}, {"any": [{"after": ["context.today", "2026-07-01"]}, {"exists": "item.t"}]}]}}})
-    assert embargo.decide({"item.embargo_until": "2026-05-20"}, "2026-05-01").good_until == "2026-05-20"
+    embargo = small(
+        {
+            "effect": "permit",
+            "when": {
+                "not": {
+                    "all": [
+                        {"before": ["item.embargo_until", "$context.today"]},
+                        {"any": [{"after": ["context.today", "2026-07-01"]}, {"exists": "item.t"}]},
+                    ]
+                }
+            },
+        }
+    )
+    assert (
+        embargo.decide({"item.embargo_until": "2026-05-20"}, "2026-05-01").good_until
+        == "2026-05-20"
+    )
 
 
 def test_a_share_is_its_worst_item_with_every_obligation() -> None:
     policy = small(
         {"effect": "permit", "when": True, "obligations": {"tlp": "low", "purposes": ["p", "q"]}},
         {"effect": "deny", "when": {"eq": ["item.sgbv", True]}},
-        {"effect": "require", "when": {"eq": ["item.orcon", True]}, "obligations": {"tlp": "high", "purposes": ["p"]}},
+        {
+            "effect": "require",
+            "when": {"eq": ["item.orcon", True]},
+            "obligations": {"tlp": "high", "purposes": ["p"]},
+        },
         {"effect": "require", "when": {"eq": ["item.t", True]}, "obligations": {"purposes": ["q"]}},
     )
     no = {"item.sgbv": False, "item.orcon": False, "item.t": False}
@@ -450,7 +572,13 @@ def test_a_recipient_learns_a_category_and_never_a_rule() -> None:
 def test_the_internal_explanation_names_rule_basis_and_facts() -> None:
     facts = {**_permitted(), "recipient.death_penalty": "retained", "item.sgbv": True}
     text = explain(POLICY, POLICY.decide(facts, "2026-05-01"), facts, "2026-05-01")
-    for part in ("rights.death_penalty", "para. 14", "[met]", "[cannot be established]", "retained"):
+    for part in (
+        "rights.death_penalty",
+        "para. 14",
+        "[met]",
+        "[cannot be established]",
+        "retained",
+    ):
         assert part in text
     facts = {**_permitted(), "item.sgbv": True, "item.consent.recipients": frozenset()}
     text = explain(POLICY, POLICY.decide(facts, "2026-05-01"), facts, "2026-05-01")

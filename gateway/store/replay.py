@@ -1,0 +1,121 @@
+"""Tokens spent by reads: a small store without full syncs, which knows when it may have forgotten.
+
+On SQLite a second file, synchronous=NORMAL: a crash of the program loses nothing, one of the machine
+may. It holds the kernel's boot id; when that differs or the file is new, tokens issued before the
+recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a generation row: the row is
+gone exactly when the server has forgotten.
+"""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Engine, text
+
+from gateway.exchange.tokens import LEEWAY
+from gateway.kernel.errors import UnavailableError
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_PURGE_EVERY = 1000  # tokens
+
+
+class Replay(Protocol):
+    """Spends tokens. Two implementations, for the two databases."""
+
+    def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
+        """Spend a token; False if it was spent. Raises UnavailableError for one from before a loss."""
+        ...
+
+
+def _refuse_early(issued: int, recovered: int, now: int) -> None:
+    safe = recovered + LEEWAY
+    if issued < safe:
+        wait = max(1, safe - now)
+        raise UnavailableError("the gateway has just recovered; sign a new token", retry_after=wait)
+
+
+class FileReplay:
+    """The store beside a SQLite database."""
+
+    def __init__(self, path: Path, now: int, boot_id: str | None = None) -> None:
+        boot = boot_id if boot_id is not None else _BOOT.read_text().strip()
+        self._lock = threading.Lock()
+        self._spent = 0
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS boot (id TEXT, recovered INTEGER)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS jti (actor TEXT, jti TEXT, exp INTEGER, "
+            "PRIMARY KEY (actor, jti)) WITHOUT ROWID"
+        )
+        self.recovered = self._recover(boot, now)
+
+    def _recover(self, boot: str, now: int) -> int:
+        row = self._db.execute("SELECT id, recovered FROM boot").fetchone()
+        if row is not None and row[0] == boot:
+            return int(row[1])
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM boot")
+            self._db.execute("INSERT INTO boot VALUES (?, ?)", (boot, now))
+            self._db.execute("COMMIT")
+        return now
+
+    def first_start(self) -> None:
+        """Say that no token can have been spent before: the gateway is new."""
+        with self._lock:
+            self._db.execute("UPDATE boot SET recovered = 0")
+        self.recovered = 0
+
+    def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
+        """Spend a token."""
+        _refuse_early(issued, self.recovered, now)
+        with self._lock:
+            self._spent += 1
+            if self._spent % _PURGE_EVERY == 0:
+                self._db.execute("DELETE FROM jti WHERE exp < ?", (now - LEEWAY,))
+            sql = "INSERT INTO jti VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            return self._db.execute(sql, (actor, token_id, expires)).rowcount == 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+class PostgresReplay:
+    """The UNLOGGED tables of a PostgreSQL database."""
+
+    def __init__(self, engine: Engine, now: int) -> None:
+        self._engine = engine
+        with engine.begin() as conn:
+            conn.execute(text("CREATE UNLOGGED TABLE IF NOT EXISTS read_boot (recovered BIGINT)"))
+            conn.execute(
+                text(
+                    "CREATE UNLOGGED TABLE IF NOT EXISTS read_jti "
+                    "(actor TEXT, jti TEXT, exp BIGINT, PRIMARY KEY (actor, jti))"
+                )
+            )
+            if conn.execute(text("SELECT recovered FROM read_boot")).first() is None:
+                conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
+
+    def first_start(self) -> None:
+        """Say that no token can have been spent before: the gateway is new."""
+        with self._engine.begin() as conn:
+            conn.execute(text("UPDATE read_boot SET recovered = 0"))
+
+    def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
+        """Spend a token."""
+        with self._engine.begin() as conn:
+            recovered = conn.execute(text("SELECT recovered FROM read_boot")).scalar()
+            if recovered is None:  # the server crashed under us: everything spent is forgotten
+                conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
+                recovered = now
+            _refuse_early(issued, int(recovered), now)
+            values = {"actor": actor, "jti": token_id, "exp": expires}
+            sql = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING"
+            return conn.execute(text(sql), values).rowcount == 1
+
+    def close(self) -> None:
+        """Nothing to close."""

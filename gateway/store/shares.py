@@ -1,0 +1,352 @@
+"""Packages and shares: their rows, events, decisions, headers, manifests and servings."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from gateway.exchange.acts import Approve, MakePackage, Propose, act_of
+from gateway.exchange.shares import State, Step, advance
+from gateway.kernel.encoding import Json, canonical_json, hex_sha256, parse_json
+from gateway.kernel.errors import ConflictError, NotFoundError
+from gateway.policy import Clearance
+from gateway.store.tables import (
+    clearances,
+    decisions,
+    headers,
+    manifests,
+    orders,
+    packages,
+    receipts,
+    servings,
+    share_events,
+    shares,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share as it stands now."""
+
+    id: str
+    package: str
+    recipient: str
+    proposer: str
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a share's life, with the entry that records it."""
+
+    state: State
+    actor: str | None
+    entry: str
+    order: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of item *n* of a share."""
+
+    n: int
+    item: str
+    data: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptManifest:
+    """The signed outer manifest and the sealed inner one."""
+
+    container: bytes
+    digest: str
+    inner: bytes
+
+
+def make_package(conn: Connection, act: MakePackage, actor: str, order: str, at: datetime) -> None:
+    """Keep a package; its act stands in its order."""
+    values = {"id": act.id, "actor": actor, "order_digest": order, "at": at}
+    conn.execute(insert(packages), values)
+
+
+def package(conn: Connection, name: str) -> MakePackage:
+    """Return the act that made a package. Raises NotFoundError."""
+    query = (
+        select(orders.c.body)
+        .join(packages, packages.c.order_digest == orders.c.digest)
+        .where(packages.c.id == name)
+    )
+    body = conn.execute(query).scalar()
+    act = act_of(body) if body is not None else None
+    if not isinstance(act, MakePackage):
+        raise NotFoundError("no such package")
+    return act
+
+
+def propose(
+    conn: Connection, act: Propose, actor: str, order: str, step: Step, entry: str, at: datetime
+) -> Share:
+    """Make a share in the state that its first decision leads to."""
+    state = advance(None, step)
+    values = {"id": act.share, "package": act.package, "recipient": act.recipient}
+    conn.execute(insert(shares), {**values, "proposer": actor, "state": state.value, "at": at})
+    _event(conn, act.share, state, actor, entry, order, at)
+    return Share(act.share, act.package, act.recipient, actor, state, at)
+
+
+def get(conn: Connection, name: str) -> Share:
+    """Return a share. Raises NotFoundError."""
+    row = conn.execute(select(shares).where(shares.c.id == name)).first()
+    if row is None:
+        raise NotFoundError("no such share")
+    return Share(row.id, row.package, row.recipient, row.proposer, State(row.state), row.at)
+
+
+def step(
+    conn: Connection,
+    name: str,
+    made: Step,
+    *,
+    actor: str | None,
+    entry: str,
+    order: str | None,
+    at: datetime,
+) -> State:
+    """Advance a share. Raises ConflictError if its state does not allow the step."""
+    old = get(conn, name).state
+    new = advance(old, made)
+    change = update(shares).where(shares.c.id == name, shares.c.state == old.value)
+    if conn.execute(change.values(state=new.value)).rowcount != 1:
+        raise ConflictError("the share changed meanwhile; read it again")
+    _event(conn, name, new, actor, entry, order, at)
+    return new
+
+
+def _event(
+    conn: Connection,
+    name: str,
+    state: State,
+    actor: str | None,
+    entry: str,
+    order: str | None,
+    at: datetime,
+) -> None:
+    n = _count(conn, share_events, name)
+    values = {"share": name, "n": n, "state": state.value, "actor": actor}
+    conn.execute(insert(share_events), {**values, "entry": entry, "order_digest": order, "at": at})
+
+
+def _count(conn: Connection, table, name: str) -> int:  # type: ignore[no-untyped-def]
+    query = select(func.count()).select_from(table).where(table.c.share == name)
+    return conn.execute(query).scalar() or 0
+
+
+def events(conn: Connection, name: str) -> list[Event]:
+    """Return the life of a share, oldest first."""
+    query = select(share_events).where(share_events.c.share == name).order_by(share_events.c.n)
+    return [
+        Event(State(r.state), r.actor, r.entry, r.order_digest, r.at) for r in conn.execute(query)
+    ]
+
+
+def event_in(conn: Connection, name: str, state: State) -> Event:
+    """Return the latest event that brought a share into *state*. Raises NotFoundError."""
+    for event in reversed(events(conn, name)):
+        if event.state is state:
+            return event
+    raise NotFoundError(f"the share was never {state.value}")
+
+
+def in_states(conn: Connection, states: Iterable[State]) -> list[Share]:
+    """Return the shares in any of *states*, oldest first."""
+    names = [state.value for state in states]
+    query = select(shares).where(shares.c.state.in_(names)).order_by(shares.c.at)
+    return [
+        Share(r.id, r.package, r.recipient, r.proposer, State(r.state), r.at)
+        for r in conn.execute(query)
+    ]
+
+
+def keep_decision(
+    conn: Connection,
+    name: str,
+    stage: str,
+    decision: Mapping[str, Json],
+    facts: Json,
+    at: datetime,
+) -> str:
+    """Keep a decision with the facts it was made on; return its digest."""
+    data = canonical_json(dict(decision))
+    digest = hex_sha256(data)
+    values = {"share": name, "n": _count(conn, decisions, name), "stage": stage, "data": data}
+    conn.execute(
+        insert(decisions), {**values, "facts": canonical_json(facts), "digest": digest, "at": at}
+    )
+    return digest
+
+
+def latest_decision(conn: Connection, name: str) -> dict[str, Json]:
+    """Return the newest decision on a share. Raises NotFoundError."""
+    query = select(decisions.c.data).where(decisions.c.share == name).order_by(decisions.c.n.desc())
+    data = conn.execute(query.limit(1)).scalar()
+    value = parse_json(data) if data is not None else None
+    if not isinstance(value, dict):
+        raise NotFoundError("no decision on this share")
+    return value
+
+
+def approve(conn: Connection, act: Approve, person: str, order: str, at: datetime) -> None:
+    """Keep a clearance."""
+    conn.execute(
+        insert(clearances),
+        {
+            "id": act.id,
+            "share": act.share,
+            "person": person,
+            "role": act.role.value,
+            "basis": act.basis,
+            "order_digest": order,
+            "at": at,
+        },
+    )
+
+
+def clearances_of(conn: Connection, name: str) -> list[Clearance]:
+    """Return the clearances given for a share."""
+    query = select(clearances).where(clearances.c.share == name)
+    return [Clearance(row.person, row.role, row.basis) for row in conn.execute(query)]
+
+
+def keep_envelopes(
+    conn: Connection, name: str, made: Iterable[Header], manifest: KeptManifest
+) -> None:
+    """Keep what the keyholder and the manifest key made for a share."""
+    conn.execute(
+        insert(headers),
+        [
+            {"share": name, "n": h.n, "item": h.item, "data": h.data, "digest": h.digest}
+            for h in made
+        ],
+    )
+    values = {"share": name, "container": manifest.container, "digest": manifest.digest}
+    conn.execute(insert(manifests), {**values, "inner": manifest.inner})
+
+
+def header(conn: Connection, name: str, n: int) -> Header:
+    """Return the header of item *n*. Raises NotFoundError."""
+    query = select(headers).where(headers.c.share == name, headers.c.n == n)
+    row = conn.execute(query).first()
+    if row is None:
+        raise NotFoundError("no such item")
+    return Header(row.n, row.item, row.data, row.digest)
+
+
+def manifest(conn: Connection, name: str) -> KeptManifest:
+    """Return the manifest of a share. Raises NotFoundError."""
+    row = conn.execute(select(manifests).where(manifests.c.share == name)).first()
+    if row is None:
+        raise NotFoundError("no such share")
+    return KeptManifest(row.container, row.digest, row.inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One range of an item being sent: bytes [first, end) of header ‖ body."""
+
+    id: str
+    share: str
+    n: int
+    kid: str
+    first: int
+    end: int
+    entry: str
+
+
+def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
+    """Keep that a range was authorised."""
+    values = {"id": made.id, "share": made.share, "n": made.n, "kid": made.kid}
+    conn.execute(
+        insert(servings),
+        {
+            **values,
+            "first": made.first,
+            "end": made.end,
+            "state": "open",
+            "entry": made.entry,
+            "at": at,
+        },
+    )
+
+
+def end_serving(conn: Connection, name: str, state: str, sent: int) -> None:
+    """Keep how a range ended and how many bytes were handed to the network."""
+    conn.execute(update(servings).where(servings.c.id == name).values(state=state, sent=sent))
+
+
+def open_servings(conn: Connection) -> list[Serving]:
+    """Return the ranges that a crash left open."""
+    rows = conn.execute(select(servings).where(servings.c.state == "open"))
+    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry) for r in rows]
+
+
+def served(conn: Connection, name: str, n: int) -> int:
+    """Return how many bytes from 0 on have been sent of item *n* without a gap."""
+    query = (
+        select(servings.c.first, servings.c.sent)
+        .where(servings.c.share == name, servings.c.n == n, servings.c.sent.is_not(None))
+        .order_by(servings.c.first)
+    )
+    reach = 0
+    for row in conn.execute(query):
+        if row.first > reach:
+            break
+        reach = max(reach, row.first + row.sent)
+    return reach
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt as it was kept."""
+
+    id: str
+    rung: str
+    actor: str
+    container: bytes
+    digest: str
+    at: datetime
+
+
+def keep_receipt(
+    conn: Connection,
+    name: str,
+    receipt_id: str,
+    rung: str,
+    actor: str,
+    container: bytes,
+    at: datetime,
+) -> None:
+    """Keep a signed receipt."""
+    conn.execute(
+        insert(receipts),
+        {
+            "id": receipt_id,
+            "share": name,
+            "rung": rung,
+            "actor": actor,
+            "container": container,
+            "digest": hex_sha256(container),
+            "at": at,
+        },
+    )
+
+
+def receipts_of(conn: Connection, name: str) -> list[KeptReceipt]:
+    """Return the receipts of a share, oldest first."""
+    query = select(receipts).where(receipts.c.share == name).order_by(receipts.c.at)
+    return [
+        KeptReceipt(r.id, r.rung, r.actor, r.container, r.digest, r.at) for r in conn.execute(query)
+    ]

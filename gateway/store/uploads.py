@@ -1,0 +1,198 @@
+"""Uploads, their parts, and what completing them made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.exchange.acts import Complete, OpenUpload, Particulars
+from gateway.exchange.parse import decode, plain
+from gateway.kernel.encoding import Json, canonical_json, parse_json
+from gateway.kernel.errors import NotFoundError
+from gateway.store.tables import items, parts, sealed, uploads
+
+
+class State(StrEnum):
+    """What became of an upload. A *spoiled* one must begin again under a new key."""
+
+    OPEN = "open"
+    SPOILED = "spoiled"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload; *secrets* are file key and nonce, sealed, and gone once it is complete."""
+
+    id: str
+    actor: str
+    size: int
+    suite: str
+    state: State
+    secrets: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: recorded by its digest first, sealed as *blob* afterwards."""
+
+    n: int
+    start: int
+    size: int
+    digest: str
+    blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What an upload became: an item, once its depositor has vouched for it."""
+
+    item: str
+    upload: str
+    particulars: Particulars
+    facts: Mapping[str, Json]
+    handling: str
+    suite: str
+    size: int
+    body_size: int
+    body: str
+    vault_header: bytes
+    vault_digest: str
+
+
+def open_one(conn: Connection, act: OpenUpload, actor: str, secrets: bytes, at: datetime) -> None:
+    """Begin an upload."""
+    values = {"id": act.id, "actor": actor, "size": act.size, "suite": act.suite}
+    conn.execute(
+        insert(uploads), {**values, "state": State.OPEN.value, "secrets": secrets, "at": at}
+    )
+
+
+def get(conn: Connection, upload: str, actor: str) -> Upload:
+    """Return an actor's own upload. Raises NotFoundError."""
+    query = select(uploads).where(uploads.c.id == upload, uploads.c.actor == actor)
+    row = conn.execute(query).first()
+    if row is None:
+        raise NotFoundError("no such upload")
+    return Upload(row.id, row.actor, row.size, row.suite, State(row.state), row.secrets)
+
+
+def parts_of(conn: Connection, upload: str) -> list[Part]:
+    """Return the parts of an upload in order."""
+    query = select(parts).where(parts.c.upload == upload).order_by(parts.c.n)
+    return [Part(r.n, r.start, r.size, r.digest, r.blob) for r in conn.execute(query)]
+
+
+def offset(found: list[Part]) -> int:
+    """Return how many bytes are sealed and durable."""
+    return sum(part.size for part in found if part.blob is not None)
+
+
+def record_part(conn: Connection, upload: str, part: Part) -> None:
+    """Record a part by its digest, before it is sealed."""
+    conn.execute(
+        insert(parts),
+        {
+            "upload": upload,
+            "n": part.n,
+            "start": part.start,
+            "size": part.size,
+            "digest": part.digest,
+            "blob": None,
+        },
+    )
+
+
+def part_sealed(conn: Connection, upload: str, n: int, blob: str) -> None:
+    """Name the blob of a recorded part."""
+    conn.execute(update(parts).where(parts.c.upload == upload, parts.c.n == n).values(blob=blob))
+
+
+def set_state(conn: Connection, upload: str, state: State) -> None:
+    """Close an upload; its file key is erased with the same statement."""
+    change = update(uploads).where(uploads.c.id == upload)
+    conn.execute(change.values(state=state.value, secrets=None))
+
+
+def spoil(conn: Connection, upload: str) -> None:
+    """Mark an upload as one that must begin again."""
+    set_state(conn, upload, State.SPOILED)
+
+
+def seal(conn: Connection, made: Sealed, act: Complete, order: str, at: datetime) -> None:
+    """Keep a sealed upload."""
+    conn.execute(
+        insert(sealed),
+        {
+            "item": made.item,
+            "upload": made.upload,
+            "particulars": canonical_json(plain(act.particulars)),
+            "facts": canonical_json(act.facts),
+            "handling": act.handling,
+            "suite": made.suite,
+            "size": made.size,
+            "body_size": made.body_size,
+            "body": made.body,
+            "vault_header": made.vault_header,
+            "vault_digest": made.vault_digest,
+            "order_digest": order,
+            "at": at,
+        },
+    )
+
+
+def sealed_item(conn: Connection, item: str) -> Sealed:
+    """Return a sealed upload by the item it may become. Raises NotFoundError."""
+    row = conn.execute(select(sealed).where(sealed.c.item == item)).first()
+    if row is None:
+        raise NotFoundError("no such item")
+    return _sealed(row)
+
+
+def _sealed(row: Row) -> Sealed:  # type: ignore[type-arg]
+    facts = parse_json(row.facts)
+    return Sealed(
+        item=row.item,
+        upload=row.upload,
+        particulars=decode(row.particulars, Particulars),
+        facts=facts if isinstance(facts, dict) else {},
+        handling=row.handling,
+        suite=row.suite,
+        size=row.size,
+        body_size=row.body_size,
+        body=row.body,
+        vault_header=row.vault_header,
+        vault_digest=row.vault_digest,
+    )
+
+
+def deposit(conn: Connection, item: str, actor: str, order: str, at: datetime) -> None:
+    """Make the item of a deposit record."""
+    conn.execute(insert(items), {"id": item, "actor": actor, "order_digest": order, "at": at})
+
+
+def deposit_order(conn: Connection, item: str) -> str:
+    """Return the digest of the deposit record's order. Raises NotFoundError."""
+    found: str | None = conn.execute(
+        select(items.c.order_digest).where(items.c.id == item)
+    ).scalar()
+    if found is None:
+        raise NotFoundError("no such item")
+    return found
+
+
+def deposited(conn: Connection, names: tuple[str, ...]) -> list[Sealed]:
+    """Return deposited items in the order asked for. Raises NotFoundError if one is not there."""
+    query = select(sealed).join(items, items.c.id == sealed.c.item).where(items.c.id.in_(names))
+    found = {row.item: _sealed(row) for row in conn.execute(query)}
+    if len(found) != len(set(names)):
+        raise NotFoundError("no such item")
+    return [found[name] for name in names]
+
+
+def blobs_in_use(conn: Connection) -> set[str]:
+    """Return the names of every blob that a row names."""
+    rows = conn.execute(select(parts.c.blob).where(parts.c.blob.is_not(None)))
+    return {row.blob for row in rows}
