@@ -170,8 +170,3 @@ class Writer:
         signed = Checkpoint(self._log.origin, edge.size, edge.root()).sign(self._log.signer)
         ledger.keep_checkpoint(tx.conn, edge.size, signed)
         self._pending = edge
-
-
-def record_only(writer: Writer, entry: Entry) -> Future[str]:
-    """Queue one entry that changes nothing else."""
-    return writer.submit(lambda tx: tx.record(entry), entries_only=True)

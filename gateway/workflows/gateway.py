@@ -1,0 +1,209 @@
+"""What every workflow stands on: the stores, the keys, the sets in force, and how an order is performed."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from gateway import telemetry
+from gateway.envelope import Recipient
+from gateway.exchange.acts import Act, Order, act_of, check_rights
+from gateway.exchange.directory import Actor, Directory
+from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.parties import Kind as PartyKind
+from gateway.exchange.tokens import LEEWAY, Claims
+from gateway.kernel.encoding import Json, canonical_json, parse_json
+from gateway.kernel.errors import (
+    ForbiddenError,
+    GatewayError,
+    QuarantinedError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from gateway.kernel.signing import Signer
+from gateway.keyholder.vault import Keyholder
+from gateway.ledger import Verifier
+from gateway.policy import PolicySet, Register
+from gateway.store import orders
+from gateway.store.blobs import LocalBlobs
+from gateway.store.replay import Replay
+from gateway.store.writer import Log, Transaction, Writer
+
+Answer = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """The directory and policy in force; swapped whole, so that one request sees one pair."""
+
+    directory: Directory
+    directory_data: bytes
+    policy: PolicySet | None
+    register: Register
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request whose token holds: who sent it, the order it makes, and the token's claims."""
+
+    actor: Actor
+    order: Order
+    claims: Claims
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything that workflows use. Built once, in the composition root."""
+
+    engine: Engine
+    writer: Writer
+    blobs: LocalBlobs
+    replay: Replay
+    keyholder: Keyholder
+    vault: Recipient
+    log: Log
+    manifest_signer: Signer
+    upload_key: bytes
+    audience: str
+    now: Callable[[], datetime]
+    sets: Sets
+    quarantine: str | None = None
+    stopped: set[str] = field(default_factory=set)
+    waiting: dict[str, threading.Lock] = field(default_factory=dict)
+    _locks: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def verifier(self) -> Verifier:
+        """The log's public key."""
+        return Verifier(self.log.origin, self.log.signer.public_key)
+
+    def lock(self, name: str) -> threading.Lock:
+        """Return the lock of one upload or share: its workflows run one after another."""
+        with self._locks:
+            return self.waiting.setdefault(name, threading.Lock())
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal as a value: committed with its entry, raised to the caller afterwards."""
+
+    error: GatewayError
+
+
+Work = Callable[[Transaction], Answer]
+
+
+def mechanism_only(actor: Actor) -> None:
+    """Raise ForbiddenError unless the actor is of the mechanism."""
+    if actor.party.kind is not PartyKind.MECHANISM:
+        raise ForbiddenError("only the mechanism does this")
+
+
+def read_act(signed: Signed) -> Act:
+    """Decode the act of a request and check that its sender may order it."""
+    act = act_of(signed.order.body)
+    check_rights(signed.actor, act)
+    mechanism_only(signed.actor)
+    return act
+
+
+def perform(gateway: Gateway, signed: Signed, work: Work, *, creates: str | None = None) -> Answer:
+    """Spend the token, keep the order and do *work*, all in one transaction; return its answer.
+
+    A GatewayError from *work* undoes the work alone: the spent token, the order and an entry that
+    says *refused* are committed. With *creates*, the same id and body by the same actor get the
+    first answer again.
+    """
+    check_writable(gateway)
+    now = gateway.now()
+
+    def job(tx: Transaction) -> Answer | Refused:
+        if not _spend(tx, signed):
+            return _refuse(tx, signed, UnauthorizedError("token was spent before"), now)
+        orders.keep(tx.conn, signed.order, signed.actor.id, now)
+        return _attempt(tx, signed, work, creates, now)
+
+    result = gateway.writer.run(job)
+    if isinstance(result, Refused):
+        telemetry.refused.inc()
+        raise result.error
+    return result
+
+
+def refuse(gateway: Gateway, signed: Signed, error: GatewayError) -> None:
+    """Record that a signed request was refused before any work began."""
+    if gateway.quarantine is not None:
+        return
+    now = gateway.now()
+
+    def job(tx: Transaction) -> None:
+        if _spend(tx, signed):
+            orders.keep(tx.conn, signed.order, signed.actor.id, now)
+        _refuse(tx, signed, error, now)
+
+    telemetry.refused.inc()
+    gateway.writer.run(job)
+
+
+def check_writable(gateway: Gateway) -> None:
+    """Raise QuarantinedError while the ledger may not be written."""
+    if gateway.quarantine is not None:
+        raise QuarantinedError(f"read-only quarantine: {gateway.quarantine}")
+
+
+def check_fresh(gateway: Gateway, now: datetime) -> None:
+    """Raise UnavailableError once the directory has expired: releases and pulls stop."""
+    if gateway.sets.directory.expired(now):
+        raise UnavailableError("the directory has expired: a new set must be signed first")
+
+
+def record(gateway: Gateway, entry: Entry) -> "Future[str]":
+    """Queue an entry that changes nothing else; entries waiting together share a transaction."""
+    return gateway.writer.submit(lambda tx: tx.record(entry), entries_only=True)
+
+
+def _spend(tx: Transaction, signed: Signed) -> bool:
+    claims = signed.claims
+    return orders.spend(tx.conn, claims.iss, claims.jti, claims.exp + LEEWAY)
+
+
+def _attempt(
+    tx: Transaction, signed: Signed, work: Work, creates: str | None, now: datetime
+) -> Answer | Refused:
+    entries = len(tx.leaves), len(tx.sealed)
+    try:
+        with tx.conn.begin_nested():
+            return _once(tx, signed, work, creates)
+    except GatewayError as error:
+        del tx.leaves[entries[0] :], tx.sealed[entries[1] :]
+        return _refuse(tx, signed, error, now)
+
+
+def _once(tx: Transaction, signed: Signed, work: Work, creates: str | None) -> Answer:
+    if creates is None:
+        return work(tx)
+    body = signed.order.body_digest.hex()
+    earlier = orders.answered(tx.conn, creates, signed.actor.id, body)
+    if earlier is not None:
+        answer = parse_json(earlier)
+        return answer if isinstance(answer, dict) else {}
+    made = work(tx)
+    orders.keep_answer(tx.conn, creates, signed.actor.id, body, canonical_json(made))
+    return made
+
+
+def _refuse(tx: Transaction, signed: Signed, error: GatewayError, now: datetime) -> Refused:
+    tx.record(
+        Entry(
+            kind=Kind.REFUSED,
+            at=now,
+            actor=signed.actor.id,
+            order=signed.order.digest,
+            outcome=type(error).__name__,
+            content=str(error),
+        )
+    )
+    return Refused(error)
