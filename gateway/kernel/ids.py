@@ -25,7 +25,22 @@ BlobId = NewType("BlobId", str)  # blb_
 EntryId = NewType("EntryId", str)  # ent_
 
 PREFIXES = frozenset(
-    {"pty", "psn", "svc", "upl", "itm", "pkg", "shr", "rcp", "msg", "blb", "ent", "clr", "rfa"}
+    {
+        "pty",
+        "psn",
+        "svc",
+        "upl",
+        "itm",
+        "pkg",
+        "shr",
+        "rcp",
+        "msg",
+        "blb",
+        "ent",
+        "clr",
+        "rfa",
+        "srv",
+    }
 )
 _RANDOM_BYTES = 16
 

@@ -51,6 +51,13 @@ class LocalBlobs:
         except FileNotFoundError:
             raise NotFoundError("a body is missing from the blob store") from None
 
+    def size(self, name: str) -> int:
+        """Return the bytes of a blob. Raises NotFoundError."""
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            raise NotFoundError("a body is missing from the blob store") from None
+
     def names(self) -> Iterator[str]:
         """Yield the names of all blobs, and remove what a crash left half-written."""
         for path in self._folder.glob("*/*"):

@@ -1,0 +1,297 @@
+"""Pull and acknowledge: the authority's side of a share, decided again at every range.
+
+A range served is two entries: *authorised*, integrated before its first byte leaves, and *finished*
+or *interrupted* after its last. Not yours and not there look alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.parties import Kind as PartyKind
+from gateway.exchange.parties import Role
+from gateway.exchange.receipts import STEP, Receipt, Rung, open_receipt
+from gateway.exchange.shares import PULLABLE, VISIBLE, State
+from gateway.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    VerificationError,
+)
+from gateway.kernel.ids import new_id
+from gateway.policy import Outcome
+from gateway.store import inbox, shares, uploads
+from gateway.store.shares import Header, KeptManifest, Serving, Share
+from gateway.store.writer import Transaction
+from gateway.workflows.decide import rule
+from gateway.workflows.gateway import (
+    Answer,
+    Gateway,
+    Signed,
+    check_fresh,
+    check_writable,
+    perform,
+)
+
+MIN_RANGE = 1 << 20  # bytes: shorter ranges that do not reach the end cost quota
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Item *n* of a share as it is pulled: its header, then the blobs of its body."""
+
+    share: str
+    n: int
+    header: Header
+    body: str
+    body_size: int
+    blobs: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of header and body together."""
+        return len(self.header.data) + self.body_size
+
+    @property
+    def etag(self) -> str:
+        """A strong validator: both digests, no more than the manifest says."""
+        return f'"{self.header.digest[:32]}{self.body[:32]}"'
+
+
+def check_endpoint(signed: Signed) -> None:
+    """Check that an authority's endpoint asks. Raises ForbiddenError."""
+    if signed.actor.party.kind is not PartyKind.AUTHORITY:
+        raise ForbiddenError("only an authority has an inbox")
+    if Role.ENDPOINT not in signed.actor.member.roles:
+        raise ForbiddenError("this needs the role endpoint")
+
+
+def visible(conn: Connection, signed: Signed, share_id: str) -> Share:
+    """Return a share that the actor's party may know of. Raises NotFoundError."""
+    share = shares.get(conn, share_id)
+    if share.recipient != signed.actor.party.id or share.state not in VISIBLE:
+        raise NotFoundError("no such share")
+    if share.state is State.RECALLED:
+        offered = any(e.state is State.AVAILABLE for e in shares.events(conn, share_id))
+        if not offered:
+            raise NotFoundError("no such share")
+    return share
+
+
+def messages(gateway: Gateway, signed: Signed, after: int, limit: int) -> list[inbox.Kept]:
+    """Return the party's messages numbered above *after*."""
+    check_endpoint(signed)
+    with gateway.engine.connect() as conn:
+        return inbox.after(conn, signed.actor.party.id, after, limit)
+
+
+def manifest(gateway: Gateway, signed: Signed, share_id: str) -> KeptManifest:
+    """Return the manifest of a share that may be pulled now."""
+    check_endpoint(signed)
+    now = gateway.now()
+    check_fresh(gateway, now)
+    with gateway.engine.connect() as conn:
+        share = visible(conn, signed, share_id)
+        _check_pullable(gateway, conn, share)
+        return shares.manifest(conn, share_id)
+
+
+def find_item(gateway: Gateway, signed: Signed, share_id: str, n: int) -> Item:
+    """Return item *n* of a share of the actor's party. Raises NotFoundError."""
+    check_endpoint(signed)
+    with gateway.engine.connect() as conn:
+        visible(conn, signed, share_id)
+        header = shares.header(conn, share_id, n)
+        sealed = uploads.sealed_item(conn, header.item)
+        parts = uploads.parts_of(conn, sealed.upload)
+        names = tuple(part.blob for part in parts if part.blob is not None)
+        return Item(share_id, n, header, sealed.body, sealed.body_size, names)
+
+
+def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int) -> Serving:
+    """Decide again and log that bytes [first, end) may leave. Not one leaves before this returns.
+
+    Raises ConflictError if the share is recalled or not permitted any more.
+    """
+    check_writable(gateway)
+    now = gateway.now()
+    check_fresh(gateway, now)
+
+    def job(tx: Transaction) -> Serving | str:
+        share = visible(tx.conn, signed, item.share)
+        why = _suspended(gateway, tx.conn, share)
+        kind = Kind.REFUSED if why else Kind.RANGE_AUTHORISED
+        entry = tx.record(
+            Entry(
+                kind=kind,
+                at=now,
+                actor=signed.actor.id,
+                order=signed.order.digest,
+                subject=item.share,
+                recipient=share.recipient,
+                decision=None if why else _digest(tx.conn, item.share),
+                outcome=why or None,
+                content={"n": item.n, "first": first, "end": end},
+            )
+        )
+        if why:
+            return why
+        serving = Serving(
+            new_id("srv"), item.share, item.n, signed.actor.key.kid, first, end, entry
+        )
+        shares.begin_serving(tx.conn, serving, now)
+        return serving
+
+    made = gateway.writer.run(job, entries_only=True)
+    if isinstance(made, str):
+        raise ConflictError(made)
+    return made
+
+
+def _digest(conn: Connection, share_id: str) -> str:
+    decision = shares.latest_decision(conn, share_id)
+    return str(decision["basis"])
+
+
+def _suspended(gateway: Gateway, conn: Connection, share: Share) -> str:
+    """Return why a share may not be pulled now, in words for its recipient, or nothing."""
+    if share.state is State.RECALLED:
+        return "the share was recalled"
+    package = shares.package(conn, share.package)
+    recipient = gateway.sets.directory.party(share.recipient)
+    ruling = rule(
+        gateway, conn, package, recipient, gateway.now(), share=share.id, requester=share.proposer
+    )
+    return "" if ruling.outcome is Outcome.PERMIT else "the share is suspended"
+
+
+def _check_pullable(gateway: Gateway, conn: Connection, share: Share) -> None:
+    why = _suspended(gateway, conn, share)
+    if why or share.state not in PULLABLE:
+        raise ConflictError(why or "the share cannot be pulled")
+
+
+def may_continue(gateway: Gateway, serving: Serving) -> bool:
+    """Tell whether a running download may go on: no recall, and the key not revoked."""
+    actor = gateway.sets.directory.actor(serving.kid)
+    alive = actor is not None and actor.key.in_force(gateway.now())
+    return alive and serving.share not in gateway.stopped
+
+
+def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes]:
+    """Yield bytes [first, end) of header ‖ body, a MiB at a time."""
+    at = len(item.header.data)
+    if first < at:
+        yield item.header.data[first : min(end, at)]
+    left_to_skip = max(first - at, 0)
+    wanted = end - max(first, at)
+    for blob in item.blobs:
+        if wanted <= 0:
+            return
+        size = gateway.blobs.size(blob)
+        if left_to_skip >= size:
+            left_to_skip -= size
+            continue
+        for data in gateway.blobs.read(blob, left_to_skip, min(size, left_to_skip + wanted)):
+            wanted -= len(data)
+            yield data
+        left_to_skip = 0
+
+
+def ended(gateway: Gateway, signed_actor: str, serving: Serving, sent: int, recipient: str) -> None:
+    """Log how a range ended: *finished* if every byte was handed to the network."""
+    now = gateway.now()
+    whole = sent == serving.end - serving.first
+    kind = Kind.RANGE_FINISHED if whole else Kind.RANGE_INTERRUPTED
+
+    def job(tx: Transaction) -> None:
+        shares.end_serving(tx.conn, serving.id, "finished" if whole else "interrupted", sent)
+        tx.record(
+            Entry(
+                kind=kind,
+                at=now,
+                actor=signed_actor,
+                subject=serving.share,
+                recipient=recipient,
+                cause=serving.entry,
+                content={"n": serving.n, "first": serving.first, "sent": sent},
+            )
+        )
+
+    gateway.writer.run(job, entries_only=True)
+
+
+def close_open_servings(gateway: Gateway) -> int:
+    """Log the ranges that a crash left open as interrupted, with no byte claimed; return how many."""
+    with gateway.engine.connect() as conn:
+        found = shares.open_servings(conn)
+        parties = {s.share: shares.get(conn, s.share).recipient for s in found}
+    for serving in found:
+        ended(gateway, serving.kid, serving, 0, parties[serving.share])
+    return len(found)
+
+
+def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
+    """Accept a signed receipt for the next rung. Refused for bytes that were never served."""
+    now = gateway.now()
+    receipt = open_receipt(signed.order.body, signed.actor, now)
+    if receipt.share != share_id:
+        raise MalformedError("the receipt is of another share", field="/share")
+
+    def work(tx: Transaction) -> Answer:
+        share = visible(tx.conn, signed, share_id)
+        kept = shares.manifest(tx.conn, share_id)
+        if receipt.manifest != kept.digest:
+            raise VerificationError("the receipt is for another manifest")
+        if receipt.rung is Rung.PULLED:
+            _check_served(tx.conn, share_id)
+        entry = tx.record(
+            Entry(
+                kind=Kind.RECEIPT,
+                at=now,
+                actor=signed.actor.id,
+                order=signed.order.digest,
+                subject=share_id,
+                recipient=share.recipient,
+                outcome=receipt.rung.value,
+                content={"manifest": kept.digest},
+            )
+        )
+        state = shares.step(
+            tx.conn,
+            share_id,
+            STEP[receipt.rung],
+            actor=signed.actor.id,
+            entry=entry,
+            order=signed.order.digest,
+            at=now,
+        )
+        _keep(tx, receipt, signed)
+        return {"share": share_id, "state": state.value, "entry": entry}
+
+    return perform(gateway, signed, work, creates=receipt.id)
+
+
+def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:
+    shares.keep_receipt(
+        tx.conn,
+        receipt.share,
+        receipt.id,
+        receipt.rung.value,
+        signed.actor.id,
+        signed.order.body,
+        shares.event_in(tx.conn, receipt.share, shares.get(tx.conn, receipt.share).state).at,
+    )
+
+
+def _check_served(conn: Connection, share_id: str) -> None:
+    """Check that every byte of every item was handed to the network."""
+    share = shares.get(conn, share_id)
+    package = shares.package(conn, share.package)
+    for n, item in enumerate(uploads.deposited(conn, package.items)):
+        size = len(shares.header(conn, share_id, n).data) + item.body_size
+        if shares.served(conn, share_id, n) < size:
+            raise ConflictError(f"item {n} was not served to its end: pull it first")
