@@ -7,7 +7,7 @@ answered. A crash in between may seal the same bytes again, never others under t
 import hashlib
 
 from gateway.envelope import CHUNK, Body, body_size, new_file_key, new_nonce, wrap
-from gateway.exchange.acts import Complete, Deposit, OpenUpload
+from gateway.exchange.acts import Complete, Deposit, OpenUpload, act_of
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import plain
 from gateway.kernel.encoding import digest_of, hex_sha256
@@ -272,3 +272,11 @@ def _record_of(made: Sealed) -> Deposit:
         particulars=digest_of(plain(made.particulars)),
         handling=made.handling,
     )
+
+
+def stated_size(body: bytes) -> int:
+    """Return the size that an upload act states. Raises MalformedError."""
+    act = act_of(body)
+    if not isinstance(act, OpenUpload):
+        raise MalformedError("expected an upload act", field="/act/type")
+    return act.size

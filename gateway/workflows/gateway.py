@@ -140,9 +140,9 @@ def refuse(gateway: Gateway, signed: Signed, error: GatewayError) -> None:
     now = gateway.now()
 
     def job(tx: Transaction) -> None:
-        if _spend(tx, signed):
+        if _spend(tx, signed):  # else its workflow has recorded the refusal, or it is a replay
             orders.keep(tx.conn, signed.order, signed.actor.id, now)
-        _refuse(tx, signed, error, now)
+            _refuse(tx, signed, error, now)
 
     telemetry.refused.inc()
     gateway.writer.run(job)

@@ -120,8 +120,11 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
     now = gateway.now()
     check_fresh(gateway, now)
 
-    def job(tx: Transaction) -> Serving | str:
-        share = visible(tx.conn, signed, item.share)
+    def job(tx: Transaction) -> Serving | str | NotFoundError:
+        try:
+            share = visible(tx.conn, signed, item.share)
+        except NotFoundError as error:  # a value: this transaction may carry others' entries
+            return error
         why = _suspended(gateway, tx.conn, share)
         kind = Kind.REFUSED if why else Kind.RANGE_AUTHORISED
         entry = tx.record(
@@ -146,6 +149,8 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
         return serving
 
     made = gateway.writer.run(job, entries_only=True)
+    if isinstance(made, NotFoundError):
+        raise made
     if isinstance(made, str):
         raise ConflictError(made)
     return made

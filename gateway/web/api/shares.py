@@ -1,0 +1,159 @@
+"""Packages and shares: proposed, approved, released and recalled by the mechanism; pulled by one authority."""
+
+from aiohttp import web
+
+from gateway import telemetry
+from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
+from gateway.kernel.ids import check_id
+from gateway.web.auth import GATEWAY, SMALL_RANGES, act, reader, run
+from gateway.web.ranges import Range, parse_range
+from gateway.workflows import pull, share
+from gateway.workflows.gateway import Gateway, Signed, mechanism_only
+
+routes = web.RouteTableDef()
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@routes.post("/v1/packages")
+async def make_package(request: web.Request) -> web.Response:
+    """Make a package."""
+    return await act(request, share.make_package, status=201)
+
+
+@routes.post("/v1/shares")
+async def propose(request: web.Request) -> web.Response:
+    """Propose a share; the answer is its decision, whatever it is."""
+    return await act(request, share.propose, status=201)
+
+
+@routes.get("/v1/shares")
+async def listed(request: web.Request) -> web.Response:
+    """List every share, for the mechanism."""
+    signed = await reader(request)
+    mechanism_only(signed.actor)
+    return web.json_response(
+        await run(request, share.listed, request.app[GATEWAY]), headers=NO_STORE
+    )
+
+
+@routes.get("/v1/shares/{share}")
+async def show(request: web.Request) -> web.Response:
+    """Show a share, for the mechanism."""
+    signed = await reader(request)
+    mechanism_only(signed.actor)
+    shown = await run(request, share.show, request.app[GATEWAY], share_id(request))
+    return web.json_response(shown, headers=NO_STORE)
+
+
+@routes.post("/v1/shares/{share}/approvals")
+async def approve(request: web.Request) -> web.Response:
+    """Approve a held share."""
+    return await act(request, share.approve, share_id(request), status=201)
+
+
+@routes.post("/v1/shares/{share}/release")
+async def release(request: web.Request) -> web.Response:
+    """Release a share."""
+    return await act(request, share.release, share_id(request))
+
+
+@routes.post("/v1/shares/{share}/recall")
+async def recall(request: web.Request) -> web.Response:
+    """Recall a share."""
+    return await act(request, share.recall, share_id(request))
+
+
+@routes.post("/v1/shares/{share}/receipts")
+async def acknowledge(request: web.Request) -> web.Response:
+    """Accept a receipt."""
+    return await act(request, pull.acknowledge, share_id(request), status=201)
+
+
+@routes.get("/v1/shares/{share}/manifest")
+async def manifest(request: web.Request) -> web.Response:
+    """Serve the signed outer manifest."""
+    signed = await reader(request)
+    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    return web.Response(body=kept.container, content_type="application/json", headers=NO_STORE)
+
+
+@routes.get("/v1/shares/{share}/manifest/inner")
+async def inner(request: web.Request) -> web.Response:
+    """Serve the sealed inner manifest, an age file."""
+    signed = await reader(request)
+    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    return web.Response(body=kept.inner, content_type="application/octet-stream", headers=NO_STORE)
+
+
+@routes.get("/v1/shares/{share}/items/{n}")
+async def item(request: web.Request) -> web.StreamResponse:
+    """Serve header ‖ body of one item, whole or a range; HEAD says what there is."""
+    signed = await reader(request)
+    gateway = request.app[GATEWAY]
+    found = await run(request, pull.find_item, gateway, signed, share_id(request), _n(request))
+    wanted = parse_range(request, found.size, found.etag)
+    headers = {
+        **NO_STORE,
+        "Accept-Ranges": "bytes",
+        "ETag": found.etag,
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": "attachment",
+    }
+    if wanted is None:
+        headers["Content-Range"] = f"bytes */{found.size}"
+        return web.Response(status=416, headers=headers)
+    if request.method == "HEAD":
+        return web.Response(headers={**headers, "Content-Length": str(found.size)})
+    small = wanted.end - wanted.first < pull.MIN_RANGE and wanted.end < found.size
+    if small and not request.app[SMALL_RANGES].allow(signed.actor.key.kid):
+        raise RateLimitedError("too many small ranges: ask for a MiB or more", retry_after=60)
+    return await _send(request, gateway, signed, found, wanted, headers)
+
+
+async def _send(
+    request: web.Request,
+    gateway: Gateway,
+    signed: Signed,
+    found: pull.Item,
+    wanted: Range,
+    headers: dict[str, str],
+) -> web.StreamResponse:
+    """Authorise, stream, and log how it ended, also when the client goes away."""
+    serving = await run(request, pull.authorise, gateway, signed, found, wanted.first, wanted.end)
+    response = web.StreamResponse(status=206 if wanted.partial else 200, headers=headers)
+    response.content_length = wanted.end - wanted.first
+    if wanted.partial:
+        last = wanted.end - 1
+        response.headers["Content-Range"] = f"bytes {wanted.first}-{last}/{found.size}"
+    sent = 0
+    try:
+        await response.prepare(request)
+        chunks = pull.stream(gateway, found, wanted.first, wanted.end)
+        while (data := await run(request, next, chunks, None)) is not None:
+            if not pull.may_continue(gateway, serving):
+                if request.transport is not None:
+                    request.transport.abort()
+                break
+            await response.write(data)
+            sent += len(data)
+        else:
+            await response.write_eof()
+    finally:
+        telemetry.bytes_out.inc(sent)
+        party = signed.actor.party.id
+        await run(request, pull.ended, gateway, signed.actor.id, serving, sent, party)
+    return response
+
+
+def share_id(request: web.Request) -> str:
+    try:
+        return check_id(request.match_info["share"], "shr")
+    except MalformedError:
+        raise NotFoundError("no such share") from None
+
+
+def _n(request: web.Request) -> int:
+    text = request.match_info["n"]
+    if not (text.isascii() and text.isdigit()) or len(text) > 6 or str(int(text)) != text:
+        raise NotFoundError("no such item")
+    return int(text)

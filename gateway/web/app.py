@@ -1,0 +1,116 @@
+"""The HTTP server: the public application, and the admin one on a port of its own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import aiohttp.http
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from gateway import telemetry
+from gateway.kernel.errors import UnavailableError
+from gateway.store.engine import reachable
+from gateway.web.api import inbox, review, shares, uploads
+from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
+from gateway.web.problems import problems
+from gateway.workflows.gateway import Gateway
+
+_THREADS = 24
+_PER_MINUTE = 60
+DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
+SAME_VOLUME: web.AppKey[bool] = web.AppKey("same_volume", bool)
+
+
+def check_parser() -> None:
+    """Raise UnavailableError without aiohttp's C parser, whose substitute has had smuggling faults."""
+    if aiohttp.http.HttpRequestParser.__module__.endswith("http_parser"):
+        python = getattr(aiohttp.http_parser, "HttpRequestParserPy", None)
+        if aiohttp.http.HttpRequestParser is python:
+            raise UnavailableError("aiohttp runs without its C parser: unset AIOHTTP_NO_EXTENSIONS")
+
+
+def make_app(gateway: Gateway) -> web.Application:
+    """Return the public application."""
+    app = web.Application(middlewares=[_measured, problems])
+    app[GATEWAY] = gateway
+    app[REFUSALS] = Allowance(_PER_MINUTE)
+    app[SMALL_RANGES] = Allowance(_PER_MINUTE)
+    for module in (uploads, shares, inbox, review):
+        app.add_routes(module.routes)
+    app.cleanup_ctx.append(_running)
+    return app
+
+
+def make_admin(gateway: Gateway, *, same_volume: bool) -> web.Application:
+    """Return the admin application: liveness, readiness, metrics."""
+    app = web.Application()
+    app[GATEWAY] = gateway
+    app[SAME_VOLUME] = same_volume
+    app[DRAINING] = asyncio.Event()
+    app.add_routes(
+        [web.get("/livez", _livez), web.get("/readyz", _readyz), web.get("/metrics", _metrics)]
+    )
+    return app
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    async with _executor(app):
+        yield
+
+
+@asynccontextmanager
+async def _executor(app: web.Application) -> AsyncIterator[None]:
+    app[EXECUTOR] = ThreadPoolExecutor(_THREADS, thread_name_prefix="work")
+    app[inbox.BELL] = inbox.Bell()
+    app[GATEWAY].writer.on_commit(app[inbox.BELL].ring)
+    yield
+    app[EXECUTOR].shutdown(wait=True)
+
+
+@web.middleware
+async def _measured(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
+    """Count by route template, never by path: paths hold ids."""
+    begun = time.perf_counter()
+    response: web.StreamResponse = await handler(request)
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "none"
+    method = request.method if request.method in _METHODS else "other"
+    telemetry.requests.labels(route, method, response.status).inc()
+    telemetry.duration.labels(route).observe(time.perf_counter() - begun)
+    return response
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
+
+
+async def _livez(request: web.Request) -> web.Response:
+    return web.json_response({"live": True})
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    gateway = request.app[GATEWAY]
+    database = await asyncio.to_thread(reachable, gateway.engine)
+    problems_found = [
+        name
+        for name, bad in (
+            ("database does not answer", not database),
+            (f"quarantine: {gateway.quarantine}", gateway.quarantine is not None),
+            ("no policy set in force: everything is denied", gateway.sets.policy is None),
+            ("directory has expired", gateway.sets.directory.expired(gateway.now())),
+            ("draining", request.app[DRAINING].is_set()),
+        )
+        if bad
+    ]
+    warnings = (
+        ["the ledger head's copy lies on the same volume"] if request.app[SAME_VOLUME] else []
+    )
+    body = {"ready": not problems_found, "problems": problems_found, "warnings": warnings}
+    return web.json_response(body, status=503 if problems_found else 200)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    telemetry.quarantined.set(request.app[GATEWAY].quarantine is not None)
+    return web.Response(body=generate_latest(telemetry.registry), content_type="text/plain")

@@ -1,0 +1,154 @@
+"""From a request to who sent it: body within limits, token, and for reads a token spent."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from aiohttp import web
+
+from gateway.exchange import tokens
+from gateway.exchange.acts import Order
+from gateway.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    GatewayError,
+    MalformedError,
+    TooLargeError,
+    UnauthorizedError,
+    VerificationError,
+)
+from gateway.kernel.time import unix
+from gateway.workflows.gateway import Gateway, Signed, refuse
+
+GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
+EXECUTOR: web.AppKey[ThreadPoolExecutor] = web.AppKey("executor", ThreadPoolExecutor)
+MAX_BODY = 8 << 20  # bytes
+BODY_SECONDS = 120  # for a whole body, however slowly it drips
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+    """Run blocking work in the bounded executor."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(request.app[EXECUTOR], lambda: work(*args, **kw))
+
+
+async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    """Read a body of at most *limit* bytes. Raises TooLargeError or MalformedError."""
+    if request.headers.get("Content-Encoding"):
+        raise MalformedError("send the body without content encoding", field="Content-Encoding")
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLargeError(f"a body has at most {limit} bytes")
+    data = bytearray()
+    async with asyncio.timeout(BODY_SECONDS):
+        async for chunk in request.content.iter_any():
+            data += chunk
+            if len(data) > limit:
+                raise TooLargeError(f"a body has at most {limit} bytes")
+    return bytes(data)
+
+
+def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -> Signed:
+    """Return who signed this very request. Raises UnauthorizedError."""
+    token = _bearer(request)
+    gateway = request.app[GATEWAY]
+    digest = hashlib.sha256(body).digest()
+    order = Order(token, request.method, request.raw_path, body if keep_body else b"", digest)
+    verified = tokens.verify(
+        token,
+        order.request,
+        audience=gateway.audience,
+        directory=gateway.sets.directory,
+        now=gateway.now(),
+    )
+    return Signed(verified.actor, order, verified.claims)
+
+
+async def reader(request: web.Request) -> Signed:
+    """Authenticate a request that changes nothing, and spend its token."""
+    body = await read_body(request, limit=0)
+    signed = authenticate(request, body)
+    claims = signed.claims
+    gateway = request.app[GATEWAY]
+    fresh = await run(
+        request,
+        gateway.replay.spend,
+        claims.iss,
+        claims.jti,
+        issued=claims.iat,
+        expires=claims.exp + tokens.LEEWAY,
+        now=unix(gateway.now()),
+    )
+    if not fresh:
+        raise UnauthorizedError("token was spent before")
+    return signed
+
+
+async def act(
+    request: web.Request, workflow: Callable[..., T], *args: object, status: int = 200
+) -> web.Response:
+    """Authenticate an order and perform *workflow* on it; record what it refuses before its work."""
+    body = await read_body(request)
+    signed = authenticate(request, body)
+    answer = await performed(request, signed, workflow, *args)
+    return web.json_response(answer, status=status, headers={"Cache-Control": "no-store"})
+
+
+async def performed(
+    request: web.Request, signed: Signed, workflow: Callable[..., T], *args: object
+) -> T:
+    """Run a workflow; a signed request that it refuses by form or right is recorded."""
+    gateway = request.app[GATEWAY]
+    try:
+        return await run(request, workflow, gateway, signed, *args)
+    except (ConflictError, ForbiddenError, MalformedError, VerificationError) as error:
+        await _recorded(request, gateway, signed, error)
+        raise
+
+
+async def _recorded(
+    request: web.Request, gateway: Gateway, signed: Signed, error: GatewayError
+) -> None:
+    """Record a refusal unless the workflow has done so: its token is then spent already."""
+    if request.app[REFUSALS].allow(signed.actor.key.kid):
+        await run(request, refuse, gateway, signed, error)
+
+
+class Allowance:
+    """So many per minute and key, counted in a fixed window of the event loop's clock."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._window = 0
+        self._count: dict[str, int] = {}
+
+    def allow(self, key: str) -> bool:
+        """Count one more for *key*; False if it is one too many."""
+        window = int(asyncio.get_running_loop().time()) // 60
+        if window != self._window:
+            self._window, self._count = window, {}
+        self._count[key] = self._count.get(key, 0) + 1
+        return self._count[key] <= self._per_minute
+
+
+REFUSALS: web.AppKey[Allowance] = web.AppKey("refusals", Allowance)
+SMALL_RANGES: web.AppKey[Allowance] = web.AppKey("small_ranges", Allowance)
+
+
+def _bearer(request: web.Request) -> str:
+    found = request.headers.getall("Authorization", [])
+    if len(found) != 1 or not found[0].startswith("Bearer "):
+        raise UnauthorizedError("send exactly one Authorization: Bearer header")
+    return found[0].removeprefix("Bearer ")
+
+
+def number(request: web.Request, name: str, default: int, highest: int) -> int:
+    """Return a whole number from the query. Raises MalformedError."""
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) > highest:
+        raise MalformedError(f"{name} is a number from 0 to {highest}", field=name)
+    return int(text)

@@ -1,0 +1,81 @@
+"""RFC 9457 problems: the only place that knows both errors and HTTP. Anything else is a bare 500."""
+
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+
+from gateway import telemetry
+from gateway.kernel import errors
+
+STATUS: dict[type[errors.GatewayError], HTTPStatus] = {
+    errors.MalformedError: HTTPStatus.BAD_REQUEST,
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.VerificationError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.QuarantinedError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_log = structlog.get_logger()
+
+
+def status_of(error: errors.GatewayError) -> HTTPStatus:
+    """Return the status of an error, or of what it is a kind of."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem(error: errors.GatewayError) -> web.Response:
+    """Answer an error as `application/problem+json`."""
+    status = status_of(error)
+    name = next(kind.__name__ for kind in type(error).__mro__ if kind in STATUS)
+    body = {
+        "type": f"/problems/{name.removesuffix('Error').lower()}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": str(error),
+    }
+    if isinstance(error, errors.MalformedError) and error.field:
+        body["field"] = error.field
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, errors.RateLimitedError | errors.UnavailableError):
+        headers["Retry-After"] = str(error.retry_after)
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.json_response(
+        body, status=status.value, content_type="application/problem+json", headers=headers
+    )
+
+
+def plain_problem(status: int) -> web.Response:
+    """Answer a status that the framework raised, in the same form."""
+    phrase = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": phrase, "status": status, "detail": phrase.lower()}
+    return web.json_response(
+        body,
+        status=status,
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@web.middleware
+async def problems(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
+    """Turn errors into problems; log a defect once, here, without its values."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except errors.GatewayError as error:
+        if isinstance(error, errors.UnauthorizedError):
+            telemetry.unauthenticated.inc()
+        response = problem(error)
+    except web.HTTPException as error:
+        response = plain_problem(error.status)
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception as error:
+        _log.error("request_failed", defect=type(error).__name__, exc_info=True)
+        response = plain_problem(500)
+    return response

@@ -1,0 +1,286 @@
+"""The composition root: from an instance folder to a running gateway."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from gateway import keyfiles, settings, telemetry
+from gateway.exchange.directory import Directory, Root, open_set
+from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.parse import decode
+from gateway.kernel.encoding import hex_sha256
+from gateway.kernel.errors import GatewayError, MalformedError
+from gateway.kernel.time import unix
+from gateway.keyholder.vault import Keyholder
+from gateway.ledger import Verifier
+from gateway.policy import PolicySet, Register, check_codes, load, load_register
+from gateway.settings import Settings
+from gateway.store import ledger, sets, uploads
+from gateway.store.blobs import LocalBlobs
+from gateway.store.engine import check_durable, connect, only_server, upgrade
+from gateway.store.headcopy import HeadCopy, quarantine_reason
+from gateway.store.replay import FileReplay, PostgresReplay, Replay
+from gateway.store.writer import Log, Transaction, Writer
+from gateway.web.app import DRAINING, check_parser, make_admin, make_app
+from gateway.workflows import pull, share
+from gateway.workflows.gateway import Gateway, Sets
+
+_log = structlog.get_logger()
+_PUBLISH_EVERY = 1.0  # seconds between copies of the newest checkpoint
+_DRAIN = 20.0  # seconds that running transfers get at shutdown
+
+
+def now() -> datetime:
+    """Read the clock: the only place of the server that does."""
+    return datetime.now(UTC)
+
+
+def passphrase() -> str | None:
+    """Return the passphrase of the key files, if the environment brings one."""
+    return os.environ.get(keyfiles.PASSPHRASE)
+
+
+def policy_files(folder: Path) -> dict[str, bytes]:
+    """Read the files of a policy folder, by their names relative to it."""
+    if not folder.is_dir():
+        raise MalformedError("there is no policy folder")
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*.yaml"))
+    }
+
+
+def load_policy(folder: Path) -> tuple[PolicySet, Register]:
+    """Load policy set and register. Raises MalformedError with file and line."""
+    files = policy_files(folder)
+    policy = load(files)
+    register = load_register(files, policy.vocabulary)
+    check_codes(register, policy.vocabulary)
+    return policy, register
+
+
+def load_directory(folder: Path) -> tuple[Directory, bytes]:
+    """Load and verify the directory set. Raises MalformedError or VerificationError."""
+    try:
+        root = decode((folder / "root.json").read_bytes(), Root)
+        data = (folder / "set.json").read_bytes()
+    except OSError:
+        raise MalformedError("the directory is not signed yet: run gateway keys sign") from None
+    return open_set(data, root), data
+
+
+@contextmanager
+def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
+    """Build the gateway of an instance, and close everything afterwards.
+
+    Raises UnavailableError if another server runs on the database.
+    """
+    config = settings.read(instance)
+    with ExitStack() as stack:
+        url = settings.database_url(config, instance)
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        writing, reading = connect(url, writer=True), connect(url)
+        stack.callback(writing.dispose)
+        stack.callback(reading.dispose)
+        check_durable(reading)
+        stack.enter_context(only_server(reading))
+        upgrade(writing)
+        gateway = _build(instance, config, stack, writing, reading)
+        yield gateway, config
+
+
+def _build(instance: Path, config: Settings, stack: ExitStack, writing, reading) -> Gateway:  # type: ignore[no-untyped-def]
+    secrets, phrase = instance / config.secrets, passphrase()
+    log = Log(
+        config.origin,
+        keyfiles.read_signer(secrets / "checkpoint.key", phrase),
+        keyfiles.read_symmetric(secrets / "audience.key", phrase),
+    )
+    writer = Writer(writing, log)
+    writer.start()
+    stack.callback(writer.stop)
+    replay = _replay(instance, reading)
+    stack.callback(replay.close)
+    vault = keyfiles.read_identity(secrets / "vault.key", phrase)
+    directory, data = load_directory(instance / config.directory)
+    gateway = Gateway(
+        engine=reading,
+        writer=writer,
+        blobs=LocalBlobs(instance / config.blobs),
+        replay=replay,
+        keyholder=Keyholder([vault], config.audience),
+        vault=vault.recipient,
+        log=log,
+        manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
+        upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
+        audience=config.audience,
+        now=now,
+        sets=Sets(directory, data, None, {}),
+    )
+    _gate(gateway, instance, config)
+    return gateway
+
+
+def _replay(instance: Path, engine) -> Replay:  # type: ignore[no-untyped-def]
+    if engine.dialect.name != "sqlite":
+        return PostgresReplay(engine, unix(now()))
+    path = Path(str(engine.url.database)).with_name("replay.db")
+    fresh = not path.exists()
+    replay = FileReplay(path, unix(now()))
+    with engine.connect() as conn:
+        if fresh and ledger.head(conn)[0] == 0:
+            replay.first_start()
+    return replay
+
+
+def _gate(gateway: Gateway, instance: Path, config: Settings) -> None:
+    """Compare the ledger with its copy elsewhere; only then accept sets and finish what was cut off."""
+    copy = HeadCopy(instance / config.head_copy)
+    verifier = Verifier(gateway.log.origin, gateway.log.signer.public_key)
+    with gateway.engine.connect() as conn:
+        gateway.quarantine = quarantine_reason(conn, copy, verifier)
+    if gateway.quarantine is not None:
+        _log.error("quarantined", reason=gateway.quarantine)
+        return
+    reload_sets(gateway, instance, config)
+    finished, closed = share.finish_all(gateway), pull.close_open_servings(gateway)
+    swept = _sweep(gateway)
+    _log.info("recovered", releases_finished=finished, ranges_closed=closed, blobs_swept=swept)
+
+
+def _sweep(gateway: Gateway) -> int:
+    """Remove blobs that no row names: written by an upload whose row never committed."""
+    with gateway.engine.connect() as conn:
+        used = uploads.blobs_in_use(conn)
+    orphans = [name for name in gateway.blobs.names() if name not in used]
+    for name in orphans:
+        gateway.blobs.delete(name)
+    return len(orphans)
+
+
+def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]:
+    """Put newer sets into force, each all or nothing; return why one was not, which leaves the old."""
+    refused = []
+    for accept, folder in ((_accept_directory, config.directory), (_accept_policy, config.policy)):
+        try:
+            accept(gateway, instance / folder)
+        except GatewayError as error:
+            refused.append(str(error))
+            _log.error("set_refused", reason=str(error))
+    return refused
+
+
+def _accept_directory(gateway: Gateway, folder: Path) -> None:
+    directory, data = load_directory(folder)
+    with gateway.engine.connect() as conn:
+        latest = sets.latest_directory(conn)
+    if latest is None or directory.number > latest[0]:
+        at = now()
+
+        def job(tx: Transaction) -> None:
+            sets.accept_directory(tx.conn, directory.number, data, directory.digest, at)
+            content = {"number": directory.number, "digest": directory.digest}
+            tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content={**content}))
+
+        gateway.writer.run(job)
+    elif (directory.number, data) != latest:
+        raise MalformedError(
+            f"directory set {latest[0]} is in force: a new one has a higher number"
+        )
+    gateway.sets = replace(gateway.sets, directory=directory, directory_data=data)
+
+
+def _accept_policy(gateway: Gateway, folder: Path) -> None:
+    policy, register = load_policy(folder)
+    digest = hex_sha256(b"".join(policy_files(folder).values()))
+    with gateway.engine.connect() as conn:
+        latest = sets.latest_policy(conn)
+    if latest != digest:
+        at = now()
+
+        def job(tx: Transaction) -> None:
+            sets.accept_policy(tx.conn, digest, at)
+            content = {"set": policy.digest, "files": digest}
+            tx.record(Entry(kind=Kind.POLICY_ACCEPTED, at=at, content={**content}))
+
+        gateway.writer.run(job)
+    gateway.sets = replace(gateway.sets, policy=policy, register=register)
+
+
+async def serve(instance: Path) -> None:
+    """Run the gateway until SIGTERM or SIGINT; SIGHUP reloads directory and policy."""
+    check_parser()
+    telemetry.set_up_log()
+    with open_gateway(instance) as (gateway, config):
+        app, admin = make_app(gateway), make_admin(gateway, same_volume=config.same_volume)
+        async with (
+            _site(app, config.host, config.port),
+            _site(admin, config.admin_host, config.admin_port),
+        ):
+            stop = _signals(gateway, instance, config)
+            publisher = asyncio.create_task(
+                _publish(gateway, HeadCopy(instance / config.head_copy))
+            )
+            _log.info("serving", host=config.host, port=config.port)
+            await stop.wait()
+            admin[DRAINING].set()
+            publisher.cancel()
+        copy_head(gateway, HeadCopy(instance / config.head_copy))
+
+
+@asynccontextmanager
+async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=_DRAIN,
+        keepalive_timeout=30,
+        auto_decompress=False,
+    )
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _signals(gateway: Gateway, instance: Path, config: Settings) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(
+        signal.SIGHUP,
+        lambda: loop.run_in_executor(None, reload_sets, gateway, instance, config),
+    )
+    return stop
+
+
+async def _publish(gateway: Gateway, copy: HeadCopy) -> None:
+    while True:
+        await asyncio.sleep(_PUBLISH_EVERY)
+        try:
+            await asyncio.to_thread(copy_head, gateway, copy)
+        except OSError as error:
+            _log.error("head_copy_failed", errno=error.errno)
+
+
+def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
+    """Copy the newest checkpoint to the other volume, unless quarantined or there already."""
+    if gateway.quarantine is not None:
+        return
+    with gateway.engine.connect() as conn:
+        note = ledger.checkpoint(conn)
+        telemetry.ledger_size.set(ledger.head(conn)[0])
+    if note is not None and note != copy.read():
+        copy.write(note)
