@@ -16,7 +16,7 @@ from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import decode
-from gateway.kernel.encoding import hex_sha256
+from gateway.kernel.encoding import Json, hex_sha256
 from gateway.kernel.errors import GatewayError, MalformedError
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
@@ -188,11 +188,15 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
 
         def job(tx: Transaction) -> None:
             sets.accept_directory(tx.conn, directory.number, data, directory.digest, at)
-            content = {"number": directory.number, "digest": directory.digest}
-            tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content={**content}))
+            content: Json = {"number": directory.number, "digest": directory.digest}
+            tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
 
         gateway.writer.run(job)
     elif (directory.number, data) != latest:
+        # A rolled-back folder must not bring revoked keys back: the accepted set stays in force.
+        root = decode((folder / "root.json").read_bytes(), Root)
+        kept = replace(gateway.sets, directory=open_set(latest[1], root), directory_data=latest[1])
+        gateway.sets = kept
         raise MalformedError(
             f"directory set {latest[0]} is in force: a new one has a higher number"
         )
@@ -209,8 +213,8 @@ def _accept_policy(gateway: Gateway, folder: Path) -> None:
 
         def job(tx: Transaction) -> None:
             sets.accept_policy(tx.conn, digest, at)
-            content = {"set": policy.digest, "files": digest}
-            tx.record(Entry(kind=Kind.POLICY_ACCEPTED, at=at, content={**content}))
+            content: Json = {"set": policy.digest, "files": digest}
+            tx.record(Entry(kind=Kind.POLICY_ACCEPTED, at=at, content=content))
 
         gateway.writer.run(job)
     gateway.sets = replace(gateway.sets, policy=policy, register=register)

@@ -27,6 +27,10 @@ class Replay(Protocol):
         """Spend a token; False if it was spent. Raises UnavailableError for one from before a loss."""
         ...
 
+    def close(self) -> None:
+        """Let go of the file, if there is one."""
+        ...
+
 
 def _refuse_early(issued: int, recovered: int, now: int) -> None:
     safe = recovered + LEEWAY

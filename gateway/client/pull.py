@@ -1,0 +1,263 @@
+"""The authority's side: verify, then decrypt, then acknowledge; nothing unverified gets its final name.
+
+Order: manifest signature → that it is meant for us → digests of header and body → decryption →
+plaintext digest → final name. A pull that was cut off goes on where it stopped.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.client.profile import KeyFolder
+from gateway.client.push import Progress, sync
+from gateway.client.session import Session
+from gateway.client.trust import check_growth, refresh_checkpoint, refresh_directory
+from gateway.envelope import Identity, open_body, unseal_bytes, unwrap
+from gateway.exchange.directory import Directory
+from gateway.exchange.manifest import (
+    Inner,
+    Manifest,
+    OpenItem,
+    SealedItem,
+    check_inner_digest,
+    open_inner,
+    open_manifest,
+)
+from gateway.exchange.messages import Message, open_message
+from gateway.exchange.parties import Use
+from gateway.exchange.receipts import Receipt, Rung, sign_receipt
+from gateway.kernel.encoding import Json, hex_sha256, un_b64url
+from gateway.kernel.errors import (
+    ConflictError,
+    MalformedError,
+    UnavailableError,
+    VerificationError,
+)
+from gateway.kernel.ids import new_id
+from gateway.kernel.time import spell
+from gateway.ledger import Slot, check_openings, decode_openings, parse_proof, verify_proof
+
+_RANGE_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A share, verified and decrypted under *folder*."""
+
+    share: str
+    manifest: str
+    folder: Path
+    inner: Inner
+
+
+async def inbox(session: Session, *, wait: int = 0, everything: bool = False) -> list[Message]:
+    """Return new messages, each verified; keep the cursor once they are returned."""
+    directory = await refresh_directory(session)
+    keys = _gateway_keys(directory)
+    cursor = b"0" if everything else session.folder.state("cursor") or b"0"
+    after, found = int(cursor), list[Message]()
+    while True:
+        reply = await session.get(f"/v1/inbox?after={after}&wait={wait}")
+        page = reply.json().get("messages")
+        if not isinstance(page, list) or not page:
+            return found
+        for text in page:
+            message = open_message(str(text).encode(), keys, to=session.folder.profile.party)
+            if message.seq <= after:
+                raise VerificationError("the inbox is out of order")
+            after = message.seq
+            found.append(message)
+        session.folder.keep("cursor", str(after).encode())
+        wait = 0
+
+
+def _gateway_keys(directory: Directory) -> dict[str, bytes]:
+    return directory.verify_keys(directory.mechanism(), Use.MANIFEST, datetime.now(UTC))
+
+
+async def pull(session: Session, share: str, out: Path, progress: Progress) -> Pulled:
+    """Pull one share into `out/<share>` and acknowledge it up to *verified*."""
+    directory = await refresh_directory(session)
+    await refresh_checkpoint(session)
+    manifest, digest = await _manifest(session, directory, share)
+    await check_evidence(session, share, digest)
+    identities = session.folder.identities()
+    inner = await _inner(session, manifest, identities)
+    work = out / f".{share}.partial"
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for item in manifest.items:
+        await _fetch(session, share, item, work / f"{item.n}.age", progress)
+    await acknowledge(session, share, digest, Rung.PULLED)
+    final = out / share
+    await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
+    await acknowledge(session, share, digest, Rung.VERIFIED)
+    return Pulled(share, digest, final, inner)
+
+
+async def _manifest(session: Session, directory: Directory, share: str) -> tuple[Manifest, str]:
+    container = (await session.get(f"/v1/shares/{share}/manifest")).body
+    keys = _gateway_keys(directory)
+    party = session.folder.profile.party
+    manifest = open_manifest(container, keys, share=share, recipient=party)
+    digest, name = hex_sha256(container), f"manifest-{share}"
+    seen = session.folder.state(name)
+    if seen is not None and seen.decode() != digest:
+        raise VerificationError("the gateway offers another manifest for this share than before")
+    session.folder.keep(name, digest.encode())
+    return manifest, digest
+
+
+async def check_evidence(session: Session, share: str, manifest: str) -> int:
+    """Check that the release of this very manifest stands in the ledger; return its index.
+
+    The proof's checkpoint must continue the last one seen.
+    """
+    evidence = (await session.get(f"/v1/shares/{share}/evidence")).json()
+    leaf = un_b64url(_text(evidence, "leaf"))
+    proof = parse_proof(_text(evidence, "proof"))
+    verify_proof(leaf, proof, session.folder.log)
+    await check_growth(session, proof.checkpoint)
+    sealed = un_b64url(_text(evidence, "openings"))
+    openings = decode_openings(unseal_bytes(sealed, session.folder.identities()))
+    check_openings(leaf, openings)
+    said = {slot: opening.value for slot, opening in openings.items()}
+    expected: dict[Slot, Json] = {
+        Slot.KIND: "share.available",
+        Slot.SUBJECT: share,
+        Slot.RECIPIENT: session.folder.profile.party,
+        Slot.CONTENT: {"manifest": manifest},
+    }
+    if any(said.get(slot) != value for slot, value in expected.items()):
+        raise VerificationError("the ledger's entry is not of this share and manifest")
+    return proof.index
+
+
+async def _inner(session: Session, manifest: Manifest, identities: Sequence[Identity]) -> Inner:
+    sealed = (await session.get(f"/v1/shares/{manifest.share}/manifest/inner")).body
+    check_inner_digest(manifest, sealed)
+    return open_inner(manifest, unseal_bytes(sealed, identities))
+
+
+async def _fetch(
+    session: Session, share: str, item: SealedItem, path: Path, progress: Progress
+) -> None:
+    """Fetch header ‖ body, going on after a cut; then check both digests.
+
+    What was fetched wrong is thrown away and fetched once more from the start.
+    """
+    for _ in range(2):
+        await _resume(session, share, item, path, progress)
+        if await asyncio.to_thread(_matches, item, path):
+            return
+        path.unlink()
+    raise VerificationError(f"item {item.n} is not what the manifest says: nothing was decrypted")
+
+
+async def _resume(
+    session: Session, share: str, item: SealedItem, path: Path, progress: Progress
+) -> None:
+    size = item.header_size + item.body_size
+    progress(path.stat().st_size if path.exists() else 0)
+    for attempt in range(_RANGE_TRIES):
+        at = path.stat().st_size if path.exists() else 0
+        if at >= size:
+            return
+        try:
+            await _range(session, share, item.n, at, path, progress)
+        except UnavailableError:
+            if attempt == _RANGE_TRIES - 1:
+                raise
+            await asyncio.sleep(0.3 * 2**attempt)
+
+
+async def _range(
+    session: Session, share: str, n: int, at: int, path: Path, progress: Progress
+) -> None:
+    target = f"/v1/shares/{share}/items/{n}"
+    async with session.stream("GET", target, headers={"Range": f"bytes={at}-"}) as response:
+        with path.open("ab") as handle:
+            async for data in response.content.iter_chunked(1 << 20):
+                await asyncio.to_thread(handle.write, data)
+                progress(len(data))
+            await asyncio.to_thread(sync, handle)
+
+
+def _matches(item: SealedItem, path: Path) -> bool:
+    header, body = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as handle:
+        header.update(handle.read(item.header_size))
+        while data := handle.read(1 << 20):
+            body.update(data)
+    whole = path.stat().st_size == item.header_size + item.body_size
+    return whole and (header.hexdigest(), body.hexdigest()) == (item.header, item.body)
+
+
+def _unpack(
+    manifest: Manifest, inner: Inner, identities: Sequence[Identity], work: Path, final: Path
+) -> None:
+    """Decrypt everything beside its final place, and give it its names only when all of it holds."""
+    ready = work / "ready"
+    for sealed, item in zip(manifest.items, inner.items, strict=True):
+        target = ready / item.particulars.name
+        if not target.resolve().is_relative_to(ready.resolve()):
+            raise VerificationError("an item's name leads out of its folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _decrypt(sealed, item, identities, work / f"{sealed.n}.age", target)
+    if not final.exists():
+        ready.rename(final)
+    for path in work.glob("*.age"):
+        path.unlink()
+
+
+def _decrypt(
+    sealed: SealedItem, item: OpenItem, identities: Sequence[Identity], source: Path, target: Path
+) -> None:
+    digest = hashlib.sha256()
+    with source.open("rb") as handle, target.open("wb") as out:
+        file_key = unwrap(handle.read(sealed.header_size), identities)
+        for data in open_body(file_key, handle):
+            digest.update(data)
+            out.write(data)
+        sync(out)
+    if digest.hexdigest() != item.particulars.sha256:
+        raise VerificationError(f"item {sealed.n} decrypts to something else than was stated")
+
+
+async def acknowledge(session: Session, share: str, manifest: str, rung: Rung) -> str:
+    """Sign and send a receipt; one that is kept already counts as sent. Returns the share's state."""
+    folder = session.folder
+    name = f"receipt-{rung.value}-{share}"
+    kept = folder.state(name)
+    if kept is None:
+        receipt = Receipt(
+            v=1,
+            id=new_id("rcp"),
+            share=share,
+            manifest=manifest,
+            rung=rung,
+            by=folder.profile.actor,
+            at=spell(datetime.now(UTC)),
+        )
+        kept = sign_receipt(receipt, folder.message_signer())
+        folder.keep(name, kept)
+    headers = {"Content-Type": "application/json"}
+    reply = await session.request("POST", f"/v1/shares/{share}/receipts", kept, headers)
+    return str(reply.json().get("state"))
+
+
+def manifest_digest(folder: KeyFolder, share: str) -> str:
+    """Return the digest of the manifest that was pulled before. Raises ConflictError."""
+    seen = folder.state(f"manifest-{share}")
+    if seen is None:
+        raise ConflictError("pull the share first: a receipt names its manifest")
+    return seen.decode()
+
+
+def _text(value: dict[str, Json], name: str) -> str:
+    text = value.get(name)
+    if not isinstance(text, str):
+        raise MalformedError(f"the answer lacks {name}")
+    return text

@@ -1,0 +1,151 @@
+"""The sharing team's side: upload in parts, complete, check what the gateway answers, vouch for it."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from gateway.client.session import Session
+from gateway.exchange.acts import Complete, Deposit, OpenUpload, Particulars
+from gateway.exchange.parse import build, plain
+from gateway.kernel.encoding import Json, canonical_json, digest_of
+from gateway.kernel.errors import ConflictError, NotFoundError, VerificationError
+from gateway.kernel.ids import new_id
+
+PART = 8 << 20  # bytes
+TUS = {"Tus-Resumable": "1.0.0"}
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to deposit, and what is to be said of it."""
+
+    path: Path
+    name: str
+    media_type: str
+    evidence_number: str
+    facts: Mapping[str, Json]
+    handling: str
+    suite: Literal["pq", "classic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What the file is, read once before anything is sent."""
+
+    size: int
+    sha256: str
+    parts: tuple[str, ...]
+
+
+def digest_file(path: Path) -> Digests:
+    """Read a file once: size, SHA-256 of the whole and of each part."""
+    whole, parts, size = hashlib.sha256(), [], 0
+    with path.open("rb") as handle:
+        while data := handle.read(PART):
+            whole.update(data)
+            parts.append(hashlib.sha256(data).hexdigest())
+            size += len(data)
+    return Digests(size, whole.hexdigest(), tuple(parts))
+
+
+async def deposit(session: Session, source: Source, progress: Progress) -> Deposit:
+    """Deposit a file; return its deposit record. An interrupted one goes on where it stopped."""
+    digests = await asyncio.to_thread(digest_file, source.path)
+    key = "upload-" + digest_of([str(source.path.resolve()), digests.sha256, source.suite])[:32]
+    upload = await _upload(session, source, digests, key, progress)
+    act = Complete(
+        upload=upload,
+        particulars=Particulars(
+            name=source.name,
+            media_type=source.media_type,
+            evidence_number=source.evidence_number,
+            size=digests.size,
+            sha256=digests.sha256,
+        ),
+        facts=dict(source.facts),
+        handling=source.handling,
+        parts=digests.parts,
+    )
+    answer = await session.act(f"/v1/uploads/{upload}/complete", act)
+    record = _vouched(act, source, digests, answer)
+    await session.act("/v1/items", record)
+    _forget(session, key)
+    return record
+
+
+def _vouched(
+    act: Complete, source: Source, digests: Digests, answer: Mapping[str, Json]
+) -> Deposit:
+    """Build the deposit record from what we sent; from the answer only what we cannot know."""
+    record = build(
+        {
+            "type": "deposit",
+            "item": answer.get("item"),
+            "vault_header": answer.get("vault_header"),
+            "body": answer.get("body"),
+            "body_size": answer.get("body_size"),
+            "size": digests.size,
+            "suite": source.suite,
+            "facts": digest_of(act.facts),
+            "particulars": digest_of(plain(act.particulars)),
+            "handling": act.handling,
+        },
+        Deposit,
+    )
+    if answer.get("size") != digests.size or answer.get("facts") != record.facts:
+        raise VerificationError("the gateway sealed something else than was sent: not deposited")
+    return record
+
+
+async def _upload(
+    session: Session, source: Source, digests: Digests, key: str, progress: Progress
+) -> str:
+    kept = session.folder.state(key)
+    if kept is not None:
+        try:
+            await _parts(session, kept.decode(), source.path, progress)
+        except (ConflictError, NotFoundError):
+            _forget(session, key)  # spoiled or swept: begin again under a new key
+        else:
+            return kept.decode()
+    upload = new_id("upl")
+    act = OpenUpload(upload, digests.size, source.suite)
+    body = canonical_json({"act": plain(act), "sig2": None})
+    session.folder.keep(key, upload.encode())
+    headers = {**TUS, "Upload-Length": str(digests.size)}
+    await session.request("POST", "/v1/uploads", body, headers)
+    await _parts(session, upload, source.path, progress)
+    return upload
+
+
+async def _parts(session: Session, upload: str, path: Path, progress: Progress) -> None:
+    """Send the parts from where the gateway stands."""
+    reply = await session.request("HEAD", f"/v1/uploads/{upload}", headers=TUS)
+    at = int(reply.headers["Upload-Offset"])
+    progress(at)
+    with path.open("rb") as handle:
+        handle.seek(at)
+        while data := await asyncio.to_thread(handle.read, PART):
+            headers = {
+                **TUS,
+                "Upload-Offset": str(at),
+                "Content-Type": "application/offset+octet-stream",
+            }
+            await session.request("PATCH", f"/v1/uploads/{upload}", data, headers)
+            at += len(data)
+            progress(len(data))
+
+
+def _forget(session: Session, key: str) -> None:
+    (session.folder.path / "state" / key).unlink(missing_ok=True)
+
+
+def sync(handle: BinaryIO) -> None:
+    """Make what was written durable."""
+    handle.flush()
+    os.fsync(handle.fileno())

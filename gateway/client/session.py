@@ -1,0 +1,144 @@
+"""Talking to a gateway: every request signed anew, problems turned back into errors, patient retries."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from gateway.client.profile import KeyFolder
+from gateway.exchange import tokens
+from gateway.exchange.parse import decode, plain
+from gateway.kernel import errors
+from gateway.kernel.encoding import Json, canonical_json, parse_json, sha256
+from gateway.kernel.signing import Signer
+
+T = TypeVar("T")
+_ERRORS: dict[int, type[errors.GatewayError]] = {
+    400: errors.MalformedError,
+    401: errors.UnauthorizedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    413: errors.TooLargeError,
+    416: errors.ConflictError,
+    422: errors.VerificationError,
+}
+_TRIES = 6
+_FIRST_PAUSE = 0.2  # seconds, doubled at each try
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    headers: "dict[str, str]"
+    body: bytes
+
+    def json(self) -> dict[str, Json]:
+        """Return the body as a JSON object. Raises MalformedError."""
+        value = parse_json(self.body)
+        if not isinstance(value, dict):
+            raise errors.MalformedError("the gateway answered something else than an object")
+        return value
+
+    def build(self, kind: type[T]) -> T:
+        """Return the body as *kind*."""
+        return decode(self.body, kind)
+
+
+class Session:
+    """Signed requests of one actor to one gateway."""
+
+    def __init__(self, folder: KeyFolder, http: aiohttp.ClientSession, signer: Signer) -> None:
+        self.folder = folder
+        self._http = http
+        self._signer = signer
+
+    def _token(self, method: str, target: str, body: bytes) -> str:
+        return tokens.make(
+            self._signer,
+            issuer=self.folder.profile.actor,
+            audience=self.folder.profile.audience,
+            request=tokens.Request(method, target, sha256(body)),
+            now=datetime.now(UTC),
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request. Raises the error that a problem stands for, UnavailableError offline."""
+        url = URL(self.folder.profile.url + target, encoded=True)
+        bearer = f"Bearer {self._token(method, target, body)}"
+        try:
+            async with self._http.request(
+                method,
+                url,
+                data=body or None,
+                headers={**(headers or {}), "Authorization": bearer},
+                allow_redirects=False,
+            ) as response:
+                if response.status >= 400:
+                    raise _error(response.status, await response.read(), response.headers)
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = type(error).__name__
+            raise errors.UnavailableError(f"the gateway does not answer ({reason})") from None
+
+    async def request(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Reply:
+        """Send a request, again if the gateway was unavailable; every request is safe to repeat."""
+        pause = _FIRST_PAUSE
+        for attempt in range(_TRIES):
+            try:
+                async with self.stream(method, target, body, headers) as response:
+                    return Reply(response.status, dict(response.headers), await response.read())
+            except (errors.UnavailableError, errors.RateLimitedError) as error:
+                if attempt == _TRIES - 1:
+                    raise
+                told = error.retry_after if isinstance(error, errors.RateLimitedError) else 0
+                await asyncio.sleep(max(pause, min(told, 60)))
+                pause *= 2
+        raise errors.UnavailableError("the gateway does not answer")
+
+    async def get(self, target: str) -> Reply:
+        """Read."""
+        return await self.request("GET", target)
+
+    async def act(self, target: str, act: object) -> dict[str, Json]:
+        """Send an act as a signed order."""
+        body = canonical_json({"act": plain(act), "sig2": None})
+        return (await self.request("POST", target, body, _JSON)).json()
+
+
+def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
+    try:
+        value = msgspec.json.decode(body)
+        detail, field = str(value["detail"]), str(value.get("field", ""))
+    except (msgspec.DecodeError, KeyError, TypeError):
+        detail, field = f"the gateway answered with status {status}", ""
+    retry = headers.get("Retry-After", "5")
+    seconds = int(retry) if retry.isdigit() else 5
+    if status == 429:
+        return errors.RateLimitedError(detail, retry_after=seconds)
+    kind = _ERRORS.get(status)
+    if kind is errors.MalformedError:
+        return errors.MalformedError(detail, field=field)
+    return kind(detail) if kind else errors.UnavailableError(detail, retry_after=seconds)
+
+
+@asynccontextmanager
+async def connect(folder: KeyFolder) -> AsyncIterator[Session]:
+    """Open a session with the keys of *folder*."""
+    timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=300)
+    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
+        yield Session(folder, http, folder.request_signer())
