@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -13,11 +14,16 @@ import structlog
 from aiohttp import web
 
 from gateway import keyfiles, settings, telemetry
+from gateway.client import ceremony
+from gateway.envelope import Suite
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import decode
-from gateway.kernel.encoding import Json, hex_sha256
-from gateway.kernel.errors import GatewayError, MalformedError
+from gateway.exchange.parties import Kind as PartyKind
+from gateway.exchange.parties import Member, Party, Use
+from gateway.kernel.encoding import Json, b64url, hex_sha256
+from gateway.kernel.errors import ConflictError, GatewayError, MalformedError
+from gateway.kernel.ids import new_id
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
 from gateway.ledger import Verifier
@@ -288,3 +294,47 @@ def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
         telemetry.ledger_size.set(ledger.head(conn)[0])
     if note is not None and note != copy.read():
         copy.write(note)
+
+
+def packaged(name: str) -> Path:
+    """Return a folder of examples (`policies`, `keys`): from the wheel, or from a checkout."""
+    inside = Path(__file__).parent / "_examples" / name
+    return inside if inside.is_dir() else Path(__file__).resolve().parent.parent / name
+
+
+def init_instance(
+    instance: Path, config: Settings, phrase: str | None, policy: Path | None = None
+) -> None:
+    """Make a new instance: settings, secrets, the mechanism's party, directory root, policies.
+
+    Raises ConflictError if there is one already: nothing is overwritten.
+    """
+    if (instance / settings.FILE).exists():
+        raise ConflictError(f"{instance.name} is an instance already")
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets, moment = instance / config.secrets, now()
+    manifest = keyfiles.make_signer(secrets / "manifest.key", phrase)
+    checkpoint = keyfiles.make_signer(secrets / "checkpoint.key", phrase)
+    vault = keyfiles.make_identity(secrets / "vault.key", Suite.PQ, phrase)
+    for name in ("upload.key", "audience.key"):
+        keyfiles.make_symmetric(secrets / name, phrase)
+    custodian = keyfiles.make_signer(instance / "custodian" / "directory.key", phrase)
+    folder = instance / config.directory
+    ceremony.write_root(folder, [custodian], 1, moment)
+    keys = (
+        ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), moment),
+        ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), moment),
+        ceremony.public_key(Use.VAULT, "mlkem768x25519", str(vault.recipient), moment),
+    )
+    service = Member(new_id("svc"), "gateway", (), keys)
+    party = Party(new_id("pty"), "mechanism", "The mechanism", PartyKind.MECHANISM, (service,))
+    ceremony.write_party(folder, party)
+    shutil.copytree(policy or packaged("policies"), instance / config.policy)
+    settings.write(instance, config)
+
+
+def place_of(instance: Path, config: Settings) -> ceremony.Place:
+    """Return what the key folders of new members need to know."""
+    signer = keyfiles.read_signer(instance / config.secrets / "checkpoint.key", passphrase())
+    url = f"http://{config.host}:{config.port}"
+    return ceremony.Place(url, config.audience, str(Verifier(config.origin, signer.public_key)))

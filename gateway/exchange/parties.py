@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import msgspec
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from gateway.kernel.encoding import un_b64url
 from gateway.kernel.errors import MalformedError
@@ -21,6 +22,7 @@ class Use(StrEnum):
     CHECKPOINT = "checkpoint"
     ENVELOPE = "envelope"  # an age recipient
     VAULT = "vault"  # the age recipient of the vault's present epoch
+    DIRECTORY = "directory"  # a custodian's part of the directory's signature
 
 
 class Status(StrEnum):
@@ -73,7 +75,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.alg not in ({"x25519", "mlkem768x25519"} if age else {"Ed25519"}):
             raise ValueError(f"algorithm {self.alg} is not for use {self.use.value}")
         if not age:
-            self.raw()
+            self._check_point()
 
     @property
     def kid(self) -> str:
@@ -86,6 +88,11 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return un_b64url(self.public, size=PUBLIC_KEY_SIZE)
         except MalformedError as error:
             raise ValueError(str(error)) from None
+
+    def _check_point(self) -> None:
+        """Refuse points off the curve or of small order, under which signatures can be forged."""
+        if not crypto_core_ed25519_is_valid_point(self.raw()):
+            raise ValueError("not a valid Ed25519 public key")
 
     def in_force(self, now: datetime, *statuses: Status) -> bool:
         """Tell whether the key has one of *statuses* (default: active) and *now* is in its term."""

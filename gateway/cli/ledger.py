@@ -1,0 +1,53 @@
+"""`gateway ledger …`: show, verify and prove, with nothing but the log's public key to trust."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.output import As, Json, run, show, show_table, with_session
+
+app = typer.Typer(no_args_is_help=True, help="The ledger: show, verify, prove.")
+
+
+@app.command("show")
+def show_entries(
+    as_: Path = As,
+    start: Annotated[int, typer.Option(help="First index.")] = 0,
+    json: bool = Json,
+) -> None:
+    """Show entries: what they say if you may open them, else that they are there."""
+    from gateway.client import audit
+
+    rows = run(with_session(as_, lambda session: audit.entries(session, start)))
+    text = [{k: str(v) for k, v in row.items() if k in audit.COLUMNS} for row in rows]
+    show_table(rows, "Ledger", text, as_json=json)
+
+
+@app.command("verify")
+def verify(as_: Path = As, json: bool = Json) -> None:
+    """Check the whole ledger: signature, every leaf, the tree, every opening, growth since last seen."""
+    from gateway.client import audit
+
+    found = run(with_session(as_, audit.verify))
+    text = (
+        f"the ledger holds: {found['size']} entries, root {found['root']}, "
+        f"{found['openings']} of them opened; it continues what was seen before"
+    )
+    show(found, text, as_json=json)
+
+
+@app.command("prove")
+def prove(
+    index: Annotated[int, typer.Argument(help="Index of the entry.")],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """Fetch the proof of one entry and check it."""
+    from gateway.client import audit
+
+    async def work(session: Any) -> dict[str, Any]:
+        return await audit.prove(session, index)
+
+    found = run(with_session(as_, work))
+    show(found, str(found["proof"]), as_json=json)

@@ -1,0 +1,235 @@
+"""`gateway init`, `gateway serve` and `gateway keys …`: the instance and its directory."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from gateway.cli.output import Json, explained, note, show, show_table
+
+keys = typer.Typer(
+    no_args_is_help=True, help="The trust directory: parties, persons, services, keys."
+)
+Instance = Annotated[
+    Path, typer.Option("--instance", envvar="GATEWAY_INSTANCE", help="The instance folder.")
+]
+
+
+def init(
+    instance: Annotated[Path, typer.Argument(help="Folder of the new instance.")],
+    head_copy: Annotated[
+        Optional[Path],
+        typer.Option(help="File on another volume for a copy of the ledger head."),
+    ] = None,
+    same_volume: Annotated[
+        bool, typer.Option("--same-volume", help="Accept that the copy shares the database's fate.")
+    ] = False,
+    audience: Annotated[str, typer.Option(help="What request tokens are made for.")] = "",
+    database: Annotated[str, typer.Option(help="Database URL.")] = "sqlite:///data/gateway.db",
+    policy: Annotated[Optional[Path], typer.Option(help="Policy folder to start from.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the HTTP service.")] = 8443,
+    admin_port: Annotated[int, typer.Option(help="Port of health and metrics.")] = 8444,
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="Keep secret keys without a passphrase (demos only).")
+    ] = False,
+    json: bool = Json,
+) -> None:
+    """Make a new gateway instance."""
+    from gateway import wiring
+    from gateway.kernel.errors import MalformedError
+    from gateway.settings import Settings
+
+    with explained():
+        if head_copy is None and not same_volume:
+            raise MalformedError("give --head-copy on another volume, or accept --same-volume")
+        phrase = wiring.passphrase()
+        if phrase is None and not unsealed:
+            raise MalformedError(
+                "set GATEWAY_PASSPHRASE to seal the secret keys, or say --unsealed"
+            )
+        config = Settings(
+            audience=audience or f"http://127.0.0.1:{port}",
+            origin=f"evidence-gateway/{instance.name}",
+            database=database,
+            head_copy=str(head_copy.resolve()) if head_copy else "data/head-copy",
+            same_volume=same_volume,
+            port=port,
+            admin_port=admin_port,
+        )
+        wiring.init_instance(instance, config, None if unsealed else phrase, policy)
+    show(
+        {"instance": str(instance)},
+        f"made {instance}\nnext: gateway keys add-person / add-party / add-service, "
+        "then gateway keys sign, then gateway serve",
+        as_json=json,
+    )
+
+
+def serve(instance: Instance) -> None:
+    """Run the gateway until it is told to stop; SIGHUP reloads directory and policy."""
+    from gateway import wiring
+
+    with explained():
+        asyncio.run(wiring.serve(instance))
+
+
+@keys.command("add-party")
+def add_party(
+    instance: Instance,
+    short: Annotated[str, typer.Argument(help="Short name, such as xa-prosecutor.")],
+    name: Annotated[str, typer.Argument(help="Full name.")],
+    jurisdiction: Annotated[str, typer.Option(help="Code of the jurisdiction, such as XA.")],
+    json: bool = Json,
+) -> None:
+    """Add an authority of a jurisdiction."""
+    from gateway import settings
+    from gateway.client import ceremony
+    from gateway.exchange.parties import Kind
+
+    with explained():
+        folder = instance / settings.read(instance).directory
+        party = ceremony.add_party(folder, short, name, Kind.AUTHORITY, jurisdiction)
+    show({"party": party.id}, f"added {short} as {party.id}; sign the directory next", as_json=json)
+
+
+def _add_member(
+    instance: Path, party: str, name: str, roles: list[str], out: Path, suite: str | None,
+    *, person: bool, unsealed: bool, as_json: bool,
+) -> None:  # fmt: skip
+    from gateway import settings, wiring
+    from gateway.client import ceremony
+    from gateway.envelope import Suite
+    from gateway.exchange.parties import Role
+    from gateway.kernel.errors import MalformedError
+
+    with explained():
+        config = settings.read(instance)
+        unknown = set(roles) - {role.value for role in Role}
+        if unknown:
+            known = ", ".join(role.value for role in Role)
+            raise MalformedError(f"unknown role {min(unknown)}; roles are {known}")
+        phrase = wiring.passphrase()
+        if phrase is None and not unsealed:
+            raise MalformedError(
+                "set GATEWAY_PASSPHRASE to seal the secret keys, or say --unsealed"
+            )
+        member = ceremony.add_member(
+            instance / config.directory,
+            party,
+            name,
+            [Role(role) for role in roles],
+            out,
+            wiring.place_of(instance, config),
+            person=person,
+            suite=Suite(suite) if suite else None,
+            passphrase=None if unsealed else phrase,
+            now=wiring.now(),
+        )
+    data = {"member": member.id, "folder": str(out)}
+    show(data, f"made {out} for {member.id}; sign the directory next", as_json=as_json)
+
+
+Party = Annotated[str, typer.Argument(help="Short name of the party.")]
+Name = Annotated[str, typer.Argument(help="Full name.")]
+RoleOption = Annotated[list[str], typer.Option("--role", help="Role; may be repeated.")]
+Out = Annotated[Path, typer.Option("--out", help="Key folder to make.")]
+Unsealed = Annotated[bool, typer.Option("--unsealed", help="No passphrase (demos only).")]
+
+
+@keys.command("add-person")
+def add_person(
+    instance: Instance,
+    party: Party,
+    name: Name,
+    role: RoleOption,
+    out: Out,
+    unsealed: Unsealed = False,
+    json: bool = Json,
+) -> None:
+    """Make a key folder for a person and enter her public keys."""
+    _add_member(
+        instance, party, name, role, out, None, person=True, unsealed=unsealed, as_json=json
+    )
+
+
+@keys.command("add-service")
+def add_service(
+    instance: Instance,
+    party: Party,
+    name: Name,
+    role: RoleOption,
+    out: Out,
+    suite: Annotated[
+        Optional[str], typer.Option(help="Make an envelope key too: pq or classic.")
+    ] = None,
+    unsealed: Unsealed = False,
+    json: bool = Json,
+) -> None:
+    """Make a key folder for a service, such as an authority's endpoint."""
+    _add_member(
+        instance, party, name, role, out, suite, person=False, unsealed=unsealed, as_json=json
+    )
+
+
+@keys.command("list")
+def list_keys(instance: Instance, json: bool = Json) -> None:
+    """List parties, persons and services with the fingerprints of their keys."""
+    from gateway import settings
+    from gateway.client import ceremony
+    from gateway.kernel.encoding import hex_sha256
+
+    with explained():
+        parties = ceremony.read_parties(instance / settings.read(instance).directory)
+    rows = [
+        {
+            "party": party.short,
+            "member": member.name,
+            "roles": " ".join(role.value for role in member.roles),
+            "use": key.use.value,
+            "status": key.status.value,
+            "fingerprint": key.kid if key.alg == "Ed25519" else hex_sha256(key.public.encode()),
+            "ends": key.not_after,
+        }
+        for party in parties
+        for member in party.members
+        for key in member.keys
+    ]
+    show_table(rows, "Directory (as edited; sign it to put it into force)", rows, as_json=json)
+
+
+@keys.command("sign")
+def sign(
+    instance: Instance,
+    key: Annotated[
+        Optional[list[Path]], typer.Option("--key", help="Custodian's key file; may be repeated.")
+    ] = None,
+    days: Annotated[int, typer.Option(help="Days until the set expires.")] = 90,
+    json: bool = Json,
+) -> None:
+    """Sign the directory as its next set. Tell a running gateway with SIGHUP."""
+    from gateway import keyfiles, settings, wiring
+    from gateway.client import ceremony
+
+    with explained():
+        config = settings.read(instance)
+        paths = key or [instance / "custodian" / "directory.key"]
+        signers = [keyfiles.read_signer(path, wiring.passphrase()) for path in paths]
+        number = ceremony.sign_set(instance / config.directory, signers, wiring.now(), days=days)
+    show({"number": number}, f"signed directory set {number}", as_json=json)
+
+
+@keys.command("revoke")
+def revoke(
+    instance: Instance,
+    fingerprint: Annotated[str, typer.Argument(help="Fingerprint, or its beginning.")],
+    json: bool = Json,
+) -> None:
+    """Revoke a key in the directory's files; sign the set to put it into force."""
+    from gateway import settings
+    from gateway.client import ceremony
+
+    with explained():
+        owner = ceremony.revoke(instance / settings.read(instance).directory, fingerprint)
+    note("sign the directory and send SIGHUP to the gateway to put this into force")
+    show({"owner": owner}, f"revoked a key of {owner}", as_json=json)

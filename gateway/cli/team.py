@@ -1,0 +1,261 @@
+"""The sharing team's commands: push, share, recall."""
+
+import mimetypes
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from gateway.cli.output import As, Json, bar, explained, note, run, show, show_table, with_session
+
+share = typer.Typer(no_args_is_help=True, help="Shares: propose, show, approve, release, list.")
+_DEFAULT_HANDLING = "standard"
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="File, or folder of files, to deposit.")],
+    as_: Path = As,
+    facts: Annotated[
+        Optional[Path], typer.Option(help="YAML file with the facts of the items.")
+    ] = None,
+    rfa: Annotated[str, typer.Option(help="The RFA that the package answers.")] = "",
+    rationale: Annotated[str, typer.Option(help="Why it is shared unasked.")] = "",
+    case: Annotated[str, typer.Option(help="The case it is for.")] = "none",
+    purpose: Annotated[str, typer.Option(help="What it may be used for.")] = "criminal",
+    product: Annotated[str, typer.Option(help="Kind of product.")] = "evidence",
+    text: Annotated[str, typer.Option("--note", help="Note to the recipients.")] = "",
+    suite: Annotated[str, typer.Option(help="pq, or classic for X25519 alone.")] = "pq",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    json: bool = Json,
+) -> None:
+    """Deposit files and make a package of them. Run it again after an interruption: it goes on."""
+    from gateway.client import push as client
+    from gateway.client.session import Session
+    from gateway.exchange.acts import Basis, MakePackage, Product
+    from gateway.exchange.parse import build
+    from gateway.kernel.errors import MalformedError
+    from gateway.kernel.ids import new_id
+
+    async def work(session: Session) -> dict[str, Any]:
+        with bar("deposit", sum(s.path.stat().st_size for s in sources)) as progress:
+            records = [await client.deposit(session, source, progress) for source in sources]
+        act = MakePackage(
+            new_id("pkg"), Product(product), basis, tuple(r.item for r in records), text
+        )
+        made = await session.act("/v1/packages", act)
+        items = [{"item": r.item, "name": s.name} for r, s in zip(records, sources, strict=True)]
+        return {**made, "items": items}
+
+    with explained():
+        mode = "requested" if rfa else "proactive"
+        basis = build(
+            {
+                "mode": mode,
+                "purpose": purpose,
+                "case": case,
+                "rfa": rfa or None,
+                "rationale": rationale or None,
+            },
+            Basis,
+        )
+        if product not in set(Product):
+            raise MalformedError(f"product is one of {', '.join(Product)}")
+        sources = _sources(folder, facts, suite)
+    if dry_run:
+        rows = [
+            {"name": s.name, "bytes": str(s.path.stat().st_size), "type": s.media_type,
+             "facts": ", ".join(f"{k}={v}" for k, v in s.facts.items())}
+            for s in sources
+        ]  # fmt: skip
+        show_table(rows, "Would deposit", rows, as_json=json)
+        return
+    made = run(with_session(as_, work))
+    count = len(made["items"])
+    show(
+        made,
+        f"deposited {count} items as package {made['package']}\n"
+        f"next: gateway share propose {made['package']} AUTHORITY",
+        as_json=json,
+    )
+
+
+def _sources(folder: Path, facts: Path | None, suite: str) -> list[Any]:
+    """List the files to deposit, with the facts that the facts file gives them by pattern."""
+    from gateway.client.push import Source
+    from gateway.kernel.errors import MalformedError
+    from gateway.exchange.acts import check_name
+
+    if suite not in ("pq", "classic"):
+        raise MalformedError("suite is pq or classic")
+    if not folder.exists():
+        raise MalformedError(f"there is no {folder.name} to deposit")
+    rules = _read_facts(facts)
+    single = folder.is_file()
+    paths = [folder] if single else sorted(p for p in folder.rglob("*") if p.is_file())
+    if not paths:
+        raise MalformedError(f"{folder.name} holds no files")
+    found = []
+    for n, path in enumerate(paths, 1):
+        name = path.name if single else path.relative_to(folder).as_posix()
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise MalformedError(f"{name!r} cannot be an item's name: {error}") from None
+        said: dict[str, Any] = {}
+        for pattern, more in rules:
+            if fnmatch(name, pattern):
+                said |= more
+        number = str(said.pop("evidence_number", f"E-{n:04d}"))
+        handling = str(said.pop("handling", _DEFAULT_HANDLING))
+        media = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        found.append(Source(path, name, media, number, said, handling, suite))  # type: ignore[arg-type]
+    return found
+
+
+def _read_facts(path: Path | None) -> list[tuple[str, dict[str, Any]]]:
+    from gateway.kernel.errors import MalformedError
+    from gateway.policy import read
+
+    if path is None:
+        return []
+    try:
+        value = read(path.name, path.read_bytes()).json()
+    except OSError:
+        raise MalformedError(f"facts file {path.name} cannot be read") from None
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        raise MalformedError(f"{path.name} maps patterns such as '*' to facts")
+    return [(pattern, dict(more)) for pattern, more in value.items() if isinstance(more, dict)]
+
+
+@share.command("propose")
+def propose(
+    package: Annotated[str, typer.Argument(help="Package id.")],
+    authority: Annotated[str, typer.Argument(help="Short name or id of the authority.")],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """Propose a package to one authority, and see the decision."""
+    from gateway.client.session import Session
+    from gateway.client.trust import refresh_directory
+    from gateway.exchange.acts import Propose
+    from gateway.kernel.ids import new_id
+
+    async def work(session: Session) -> dict[str, Any]:
+        directory = await refresh_directory(session)
+        act = Propose(new_id("shr"), package, directory.party(authority).id)
+        return await session.act("/v1/shares", act)
+
+    made = run(with_session(as_, work))
+    show(made, _said(made), as_json=json)
+
+
+def _said(made: dict[str, Any]) -> str:
+    lines = [f"share {made['share']}: {made['state']}", str(made["explanation"])]
+    if made["state"] == "proposed":
+        lines.append(f"next: gateway share release {made['share']} (a person with role releaser)")
+    for what, count in made["missing"].items():
+        lines.append(f"missing: {what} ({count})")
+    return "\n".join(lines)
+
+
+@share.command("release")
+def release(
+    share_id: Annotated[str, typer.Argument(help="Share id.")], as_: Path = As, json: bool = Json
+) -> None:
+    """Release one share: a person's signed order over every item's digests."""
+    from gateway.client.session import Session
+    from gateway.exchange.acts import Release, ReleaseItem
+    from gateway.exchange.parse import build
+
+    async def work(session: Session) -> dict[str, Any]:
+        shown = (await session.get(f"/v1/shares/{share_id}")).json()
+        items = build(shown["items"], tuple[ReleaseItem, ...])
+        act = Release(share_id, str(shown["recipient"]), items)
+        return await session.act(f"/v1/shares/{share_id}/release", act)
+
+    made = run(with_session(as_, work))
+    show(made, f"share {share_id} is {made['state']}", as_json=json)
+
+
+@share.command("approve")
+def approve(
+    share_id: Annotated[str, typer.Argument(help="Share id.")],
+    role: Annotated[str, typer.Option(help="Role in which you approve.")],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """Approve a held share in one role, bound to its items and the basis of its decision."""
+    from gateway.client.session import Session
+    from gateway.exchange.acts import Approve, ReleaseItem
+    from gateway.exchange.parse import build
+    from gateway.exchange.parties import Role
+    from gateway.kernel.errors import MalformedError
+    from gateway.kernel.ids import new_id
+
+    async def work(session: Session) -> dict[str, Any]:
+        if role not in set(Role):
+            raise MalformedError(f"role is one of {', '.join(Role)}")
+        shown = (await session.get(f"/v1/shares/{share_id}")).json()
+        items = build(shown["items"], tuple[ReleaseItem, ...])
+        act = Approve(
+            new_id("clr"), share_id, str(shown["recipient"]), Role(role), str(shown["basis"]), items
+        )
+        return await session.act(f"/v1/shares/{share_id}/approvals", act)
+
+    made = run(with_session(as_, work))
+    show(made, _said(made), as_json=json)
+
+
+@share.command("show")
+def show_share(
+    share_id: Annotated[str, typer.Argument(help="Share id.")], as_: Path = As, json: bool = Json
+) -> None:
+    """Show a share: state, decision, life, receipts."""
+
+    async def work(session: Any) -> dict[str, Any]:
+        return dict((await session.get(f"/v1/shares/{share_id}")).json())
+
+    made = run(with_session(as_, work))
+    life = "\n".join(f"  {e['at']}  {e['state']}" for e in made["life"])
+    show(made, f"{_said(made)}\nlife:\n{life}", as_json=json)
+
+
+@share.command("list")
+def list_shares(as_: Path = As, json: bool = Json) -> None:
+    """List every share with its state."""
+    from gateway.client.session import Session
+    from gateway.client.trust import refresh_directory
+
+    async def work(session: Session) -> list[dict[str, str]]:
+        directory = await refresh_directory(session)
+        found = (await session.get("/v1/shares")).json()["shares"]
+        return [
+            {**row, "recipient": directory.party(row["recipient"]).short}  # type: ignore[index,call-overload,arg-type]
+            for row in found  # type: ignore[union-attr]
+        ]
+
+    rows = run(with_session(as_, work))
+    show_table(rows, "Shares", rows, as_json=json)
+
+
+def recall(
+    share_id: Annotated[str, typer.Argument(help="Share id.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays with the mechanism.")],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """Recall a share: pulls stop at once and the authority is asked to sequester what it has."""
+    from gateway.client.session import Session
+    from gateway.exchange.acts import Ask, Recall
+
+    async def work(session: Session) -> dict[str, Any]:
+        return await session.act(
+            f"/v1/shares/{share_id}/recall", Recall(share_id, Ask.SEQUESTER, reason)
+        )
+
+    made = run(with_session(as_, work))
+    note("a recall cannot force anyone; what was pulled may have been read")
+    show(made, f"share {share_id} is recalled", as_json=json)

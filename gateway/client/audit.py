@@ -1,0 +1,84 @@
+"""Checking the ledger from outside: with the log's public key, and no trust in the gateway."""
+
+from typing import Any
+
+from gateway.client.session import Session
+from gateway.client.trust import refresh_checkpoint
+from gateway.kernel.encoding import b64url, un_b64url
+from gateway.kernel.errors import MalformedError, VerificationError
+from gateway.ledger import (
+    Edge,
+    Openings,
+    check_openings,
+    decode_openings,
+    leaf_hash,
+    parse_proof,
+    verify_proof,
+)
+
+COLUMNS = ("index", "kind", "time", "subject", "outcome", "id")
+
+
+async def _pages(session: Session, start: int, end: int | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    at = start
+    while end is None or at < end:
+        page = (await session.get(f"/v1/ledger/entries?start={at}")).json().get("entries")
+        if not isinstance(page, list):
+            raise MalformedError("not a page of entries")
+        rows: list[Any] = page
+        found += rows
+        at += len(rows)
+        if not rows:
+            break
+    return found
+
+
+def _opened(row: dict[str, Any]) -> Openings | None:
+    sealed = row.get("openings")
+    return decode_openings(un_b64url(sealed)) if isinstance(sealed, str) else None
+
+
+async def entries(session: Session, start: int) -> list[dict[str, Any]]:
+    """Return entries from *start* on; what can be opened is checked against its leaf."""
+    rows = []
+    for row in await _pages(session, start, None):
+        said: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+        openings = _opened(row)
+        if openings is not None:
+            check_openings(un_b64url(row["leaf"]), openings)
+            said |= {slot.label: opening.value for slot, opening in openings.items()}
+        rows.append({**said, "index": row["index"], "id": row["id"], "leaf": row["leaf"]})
+    return rows
+
+
+async def verify(session: Session) -> dict[str, Any]:
+    """Rebuild the tree from every leaf and compare it with the signed checkpoint.
+
+    Raises VerificationError naming what does not hold.
+    """
+    checkpoint = await refresh_checkpoint(session)
+    edge, opened = Edge(), 0
+    for row in (await _pages(session, 0, checkpoint.size))[: checkpoint.size]:
+        leaf = un_b64url(row["leaf"])
+        if row["index"] != edge.size:
+            raise VerificationError(f"entry {edge.size} is missing")
+        edge.append(leaf_hash(leaf))
+        openings = _opened(row)
+        if openings is not None:
+            check_openings(leaf, openings)
+            opened += 1
+    if (edge.size, edge.root()) != (checkpoint.size, checkpoint.root):
+        raise VerificationError("the entries are not the ones that the checkpoint commits to")
+    return {"size": edge.size, "root": b64url(edge.root()), "openings": opened}
+
+
+async def prove(session: Session, index: int) -> dict[str, Any]:
+    """Fetch and check the proof of entry *index*."""
+    page = await _pages(session, index, index + 1)
+    text = (await session.get(f"/v1/ledger/proof?index={index}")).body.decode()
+    proof = parse_proof(text)
+    checkpoint = verify_proof(un_b64url(page[0]["leaf"]), proof, session.folder.log)
+    if proof.index != index:
+        raise VerificationError("the proof is of another entry")
+    return {"index": index, "size": checkpoint.size, "proof": text, "leaf": page[0]["leaf"]}

@@ -1,0 +1,188 @@
+"""Making and signing the directory: data files of parties in, a signed set out. All of it offline."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway import keyfiles
+from gateway.client.profile import Profile, write_profile
+from gateway.envelope import Suite
+from gateway.exchange.directory import Root, make_set, open_set
+from gateway.exchange.parse import decode, plain
+from gateway.exchange.parties import Key, Kind, Member, Party, Role, Status, Use
+from gateway.kernel.encoding import b64url, canonical_json
+from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
+from gateway.kernel.ids import new_id
+from gateway.kernel.signing import Signer
+from gateway.kernel.time import spell
+
+KEY_DAYS = 2 * 365
+SET_DAYS = 90
+_ALGORITHM = {Suite.PQ: "mlkem768x25519", Suite.CLASSIC: "x25519"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the key folders of new members point: gateway, audience and ledger."""
+
+    url: str
+    audience: str
+    log: str
+
+
+def read_parties(folder: Path) -> list[Party]:
+    """Read the party files of a directory folder. Raises MalformedError naming the file."""
+    found = []
+    for path in sorted((folder / "parties").glob("*.json")):
+        try:
+            found.append(decode(path.read_bytes(), Party))
+        except MalformedError as error:
+            message = f"{path.name}: {error}{' at ' + error.field if error.field else ''}"
+            raise MalformedError(message, field=path.name) from None
+    return found
+
+
+def find_party(folder: Path, short: str) -> Party:
+    """Return the party with this short name or id. Raises NotFoundError."""
+    for party in read_parties(folder):
+        if short in (party.short, party.id):
+            return party
+    raise NotFoundError(f"no party {short} in the directory: see gateway keys list")
+
+
+def write_party(folder: Path, party: Party) -> None:
+    """Write a party's file, readable and diffable."""
+    path = folder / "parties" / f"{party.short}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plain(party), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def add_party(folder: Path, short: str, name: str, kind: Kind, jurisdiction: str | None) -> Party:
+    """Add a party without members. Raises ConflictError if the short name is taken."""
+    if any(party.short == short for party in read_parties(folder)):
+        raise ConflictError(f"party {short} exists already")
+    try:
+        party = Party(new_id("pty"), short, name, kind, (), jurisdiction)
+    except ValueError as error:
+        raise MalformedError(str(error)) from None
+    write_party(folder, party)
+    return party
+
+
+def public_key(use: Use, alg: str, public: str, now: datetime) -> Key:
+    """Describe a new key, active from a minute ago for two years."""
+    begin = now - timedelta(minutes=1)
+    end = now + timedelta(days=KEY_DAYS)
+    return Key(use, alg, public, Status.ACTIVE, spell(begin), spell(end))
+
+
+def add_member(
+    folder: Path,
+    short: str,
+    name: str,
+    roles: Sequence[Role],
+    out: Path,
+    place: Place,
+    *,
+    person: bool,
+    suite: Suite | None,
+    passphrase: str | None,
+    now: datetime,
+) -> Member:
+    """Make a key folder for a new person or service and enter the public keys into the party's file.
+
+    With *suite* the member holds the party's envelope key as well.
+    """
+    party = find_party(folder, short)
+    if (out / "profile.json").exists():
+        raise ConflictError(f"{out.name} is a key folder already: choose another one")
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = []
+    for use in (Use.REQUEST, Use.MESSAGE):
+        signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase)
+        keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now))
+    if suite is not None:
+        identity = keyfiles.make_identity(out / "envelope.key", suite, passphrase)
+        keys.append(public_key(Use.ENVELOPE, _ALGORITHM[suite], str(identity.recipient), now))
+    member = Member(new_id("psn" if person else "svc"), name, tuple(roles), tuple(keys))
+    changed = Party(
+        party.id, party.short, party.name, party.kind, (*party.members, member), party.jurisdiction
+    )
+    root = decode((folder / "root.json").read_bytes(), Root)
+    profile = Profile(place.url, place.audience, member.id, party.id, root, place.log)
+    write_profile(out, profile)
+    write_party(folder, changed)
+    return member
+
+
+def revoke(folder: Path, kid: str) -> str:
+    """Revoke a key by thumbprint (or a prefix of it that is unique); return its owner's id."""
+    matches = [
+        (party, member, key)
+        for party in read_parties(folder)
+        for member in party.members
+        for key in member.keys
+        if key.kid.startswith(kid)
+    ]
+    if len(matches) != 1:
+        raise NotFoundError(f"{len(matches)} keys begin with {kid}: see gateway keys list")
+    party, member, gone = matches[0]
+    revoked = Key(gone.use, gone.alg, gone.public, Status.REVOKED, gone.not_before, gone.not_after)
+    keys = tuple(revoked if key == gone else key for key in member.keys)
+    changed = Member(member.id, member.name, member.roles, keys)
+    members = tuple(changed if m == member else m for m in party.members)
+    new = Party(party.id, party.short, party.name, party.kind, members, party.jurisdiction)
+    write_party(folder, new)
+    return member.id
+
+
+def write_root(folder: Path, signers: Sequence[Signer], threshold: int, now: datetime) -> Root:
+    """Pin the keys whose signatures make a directory."""
+    end = now + timedelta(days=10 * 365)
+    keys = tuple(
+        Key(
+            Use.DIRECTORY,
+            "Ed25519",
+            b64url(signer.public_key),
+            Status.ACTIVE,
+            spell(now - timedelta(minutes=1)),
+            spell(end),
+        )
+        for signer in signers
+    )
+    root = Root(keys, threshold)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "root.json").write_bytes(canonical_json(plain(root)) + b"\n")
+    return root
+
+
+def sign_set(
+    folder: Path, signers: Sequence[Signer], now: datetime, *, days: int = SET_DAYS
+) -> int:
+    """Sign the party files as the next set; return its number. The old one stays if anything fails."""
+    root = decode((folder / "root.json").read_bytes(), Root)
+    path = folder / "set.json"
+    number = open_set(path.read_bytes(), root).number + 1 if path.exists() else 1
+    made = make_set(
+        read_parties(folder),
+        number=number,
+        issued=now,
+        expires=now + timedelta(days=days),
+        signers=signers,
+    )
+    data = canonical_json(plain(made))
+    open_set(data, root)
+    temporary = path.with_suffix(".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return number
