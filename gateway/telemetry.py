@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+import structlog.tracebacks
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 registry = CollectorRegistry()
@@ -25,6 +26,12 @@ ledger_size = Gauge("gateway_ledger_entries", "Entries in the ledger", registry=
 quarantined = Gauge("gateway_quarantined", "1 while the ledger is not written", registry=registry)
 
 
+# Without local variables: they hold requests, keys and evidence.
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
 def set_up_log() -> None:
     """Log JSON lines to standard error, from warnings of libraries to our own events."""
     structlog.configure(
@@ -32,7 +39,7 @@ def set_up_log() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            _tracebacks,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

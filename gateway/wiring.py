@@ -297,9 +297,8 @@ def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
 
 
 def packaged(name: str) -> Path:
-    """Return a folder of examples (`policies`, `keys`): from the wheel, or from a checkout."""
-    inside = Path(__file__).parent / "_examples" / name
-    return inside if inside.is_dir() else Path(__file__).resolve().parent.parent / name
+    """Return a folder of examples that ship with the program: `policies` or `keys`."""
+    return Path(__file__).parent / "_examples" / name
 
 
 def init_instance(

@@ -231,11 +231,8 @@ def list_shares(as_: Path = As, json: bool = Json) -> None:
 
     async def work(session: Session) -> list[dict[str, str]]:
         directory = await refresh_directory(session)
-        found = (await session.get("/v1/shares")).json()["shares"]
-        return [
-            {**row, "recipient": directory.party(row["recipient"]).short}  # type: ignore[index,call-overload,arg-type]
-            for row in found  # type: ignore[union-attr]
-        ]
+        found: Any = (await session.get("/v1/shares")).json()["shares"]
+        return [{**row, "recipient": directory.party(row["recipient"]).short} for row in found]
 
     rows = run(with_session(as_, work))
     show_table(rows, "Shares", rows, as_json=json)

@@ -8,7 +8,7 @@ asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the c
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -16,7 +16,7 @@ from gateway.exchange import tokens
 from gateway.exchange.directory import Actor, Directory
 from gateway.exchange.parse import decode
 from gateway.exchange.parties import Role
-from gateway.kernel.encoding import Json, hex_sha256, is_hex_digest, sha256
+from gateway.kernel.encoding import hex_sha256, is_hex_digest, sha256
 from gateway.kernel.errors import ForbiddenError, MalformedError
 from gateway.kernel.ids import check_id
 
@@ -97,7 +97,7 @@ class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="com
 
     upload: str
     particulars: Particulars
-    facts: dict[str, Json]
+    facts: dict[str, Any]
     handling: str
     parts: tuple[str, ...]
 

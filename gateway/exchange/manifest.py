@@ -6,11 +6,13 @@ media types, plaintext digests, facts and terms, which would tell a bystander to
 A recipient checks in this order: signature, that it is meant, digests, decryption, plaintext digest.
 """
 
+from typing import Any
+
 import msgspec
 
 from gateway.exchange.acts import Particulars
 from gateway.exchange.parse import build, decode, plain
-from gateway.kernel.encoding import Json, hex_sha256, is_hex_digest
+from gateway.kernel.encoding import hex_sha256, is_hex_digest
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.ids import check_id
 from gateway.kernel.signing import Signer, sign, verify
@@ -66,7 +68,7 @@ class OpenItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     n: int
     particulars: Particulars
-    facts: dict[str, Json]
+    facts: dict[str, Any]
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,8 +77,8 @@ class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: str
     recipient: str
     items: tuple[OpenItem, ...]
-    terms: dict[str, Json]
-    basis: dict[str, Json]
+    terms: dict[str, Any]
+    basis: dict[str, Any]
     note: str
 
 

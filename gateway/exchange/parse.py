@@ -26,5 +26,7 @@ def decode(data: bytes, kind: type[T]) -> T:
 
 def plain(value: object) -> dict[str, Json]:
     """Return a structure as plain JSON, ready for `canonical_json`."""
-    made: dict[str, Json] = msgspec.to_builtins(value)
+    made = parse_json(msgspec.json.encode(value))
+    if not isinstance(made, dict):
+        raise MalformedError("not a structure")
     return made
