@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 import nacl.exceptions
-import nacl.pwhash.argon2id as argon2id
 import nacl.secret
 import nacl.utils
+from nacl.pwhash import argon2id
 
 from gateway.envelope import Identity, Suite, generate_identity, parse_identity
 from gateway.exchange.parse import decode, plain

@@ -85,8 +85,8 @@ def push(
 def _sources(folder: Path, facts: Path | None, suite: str) -> list[Any]:
     """List the files to deposit, with the facts that the facts file gives them by pattern."""
     from gateway.client.push import Source
-    from gateway.kernel.errors import MalformedError
     from gateway.exchange.acts import check_name
+    from gateway.kernel.errors import MalformedError
 
     if suite not in ("pq", "classic"):
         raise MalformedError("suite is pq or classic")

@@ -15,7 +15,8 @@ _OPTIONAL = frozenset({"valid_from", "valid_to", "case", "authority"})
 @dataclass(frozen=True, slots=True)
 class Attested:
     """One fact as somebody attested it. It counts from *valid_from* to *valid_to*, both inclusive,
-    for one *case* or *authority* (short name) if it names one."""
+    for one *case* or *authority* (short name) if it names one.
+    """
 
     path: str
     value: Fact

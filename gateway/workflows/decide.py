@@ -29,7 +29,8 @@ from gateway.workflows.gateway import Gateway, Sets
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """A decision with what it was made on. *outcome* has clearances applied; *lacking* is what a
-    hold still wants."""
+    hold still wants.
+    """
 
     decision: Decision
     outcome: Outcome

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from gateway.web.auth import GATEWAY, number, reader, run
 from gateway.web.api.shares import share_id
+from gateway.web.auth import GATEWAY, number, reader, run
 from gateway.workflows import review
 
 routes = web.RouteTableDef()
