@@ -1,0 +1,1 @@
+"""A gateway that shares evidence with national prosecutors: sealed, decided by policy, proved by a ledger."""

@@ -21,7 +21,7 @@ from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.signing import KeySigner
 
 Kind = Literal["ed25519", "age", "symmetric"]
-PASSPHRASE = "GATEWAY_PASSPHRASE"
+PASSPHRASE = "GATEWAY_PASSPHRASE"  # noqa: S105 - a name, no secret
 """The environment variable that brings the passphrase of sealed key files."""
 
 

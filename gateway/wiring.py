@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from sqlalchemy import Engine
 
 from gateway import keyfiles, settings, telemetry
 from gateway.client import ceremony
@@ -104,7 +105,9 @@ def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
         yield gateway, config
 
 
-def _build(instance: Path, config: Settings, stack: ExitStack, writing, reading) -> Gateway:  # type: ignore[no-untyped-def]
+def _build(
+    instance: Path, config: Settings, stack: ExitStack, writing: Engine, reading: Engine
+) -> Gateway:
     secrets, phrase = instance / config.secrets, passphrase()
     log = Log(
         config.origin,
@@ -114,7 +117,7 @@ def _build(instance: Path, config: Settings, stack: ExitStack, writing, reading)
     writer = Writer(writing, log)
     writer.start()
     stack.callback(writer.stop)
-    replay = _replay(instance, reading)
+    replay = _replay(reading)
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     directory, data = load_directory(instance / config.directory)
@@ -136,7 +139,7 @@ def _build(instance: Path, config: Settings, stack: ExitStack, writing, reading)
     return gateway
 
 
-def _replay(instance: Path, engine) -> Replay:  # type: ignore[no-untyped-def]
+def _replay(engine: Engine) -> Replay:
     if engine.dialect.name != "sqlite":
         return PostgresReplay(engine, unix(now()))
     path = Path(str(engine.url.database)).with_name("replay.db")

@@ -35,7 +35,7 @@ def check(folder: Folder = None, json: bool = Json) -> None:
 
 
 @app.command("test")
-def test(folder: Folder = None, json: bool = Json) -> None:
+def run_cases(folder: Folder = None, json: bool = Json) -> None:
     """Run the cases that live beside the rules."""
     from gateway import wiring
     from gateway.policy import run

@@ -1,0 +1,1 @@
+"""The clients of both sides: the sharing team's and the authorities'."""

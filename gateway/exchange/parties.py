@@ -83,7 +83,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return thumbprint(self.raw()) if self.alg == "Ed25519" else self.public
 
     def raw(self) -> bytes:
-        """The 32 bytes of an Ed25519 key."""
+        """Return the 32 bytes of an Ed25519 key."""
         try:
             return un_b64url(self.public, size=PUBLIC_KEY_SIZE)
         except MalformedError as error:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from gateway.kernel.errors import MalformedError
 
-Json: TypeAlias = None | bool | int | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | str | list["Json"] | dict[str, "Json"] | None
 
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: larger ones are not read alike everywhere
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -113,7 +113,7 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _no_float(text: str) -> Json:
+def _no_float(_: str) -> Json:
     raise MalformedError("number is not an integer")
 
 

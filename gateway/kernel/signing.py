@@ -102,7 +102,7 @@ def add_signature(typ: str, container: bytes, signer: Signer) -> bytes:
     """Return *container* with one signature more. Raises MalformedError or VerificationError."""
     body, signatures = _parts(container)
     others = [
-        s for s in signatures if _kid_of(typ, body, s, {thumbprint(signer.public_key): b""}) is None
+        s for s in signatures if _kid_of(typ, s, {thumbprint(signer.public_key): b""}) is None
     ]
     return canonical_json(
         {"payload": b64url(body), "signatures": [*others, _one(typ, body, signer)]}
@@ -128,7 +128,7 @@ def verify(
     body, signatures = _parts(container)
     held: set[str] = set()
     for signature in signatures:
-        kid = _kid_of(typ, body, signature, keys)
+        kid = _kid_of(typ, signature, keys)
         if kid is not None:
             raw = un_b64url(_text(signature, "signature"), size=SIGNATURE_SIZE)
             check_signature(keys[kid], signing_input(typ, kid, body), raw)
@@ -143,9 +143,7 @@ def unverified_payload(container: bytes) -> Json:
     return parse_json(_parts(container)[0])
 
 
-def _kid_of(
-    typ: str, body: bytes, signature: dict[str, Json], keys: Mapping[str, bytes]
-) -> str | None:
+def _kid_of(typ: str, signature: dict[str, Json], keys: Mapping[str, bytes]) -> str | None:
     protected = _text(signature, "protected")
     for kid in keys:
         if b64url(canonical_json({"alg": "EdDSA", "kid": kid, "typ": typ})) == protected:

@@ -1,0 +1,1 @@
+"""Custody of the vault's identities."""

@@ -25,7 +25,7 @@ _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 class Value:
     """A value with the place it was written at."""
 
-    raw: "None | bool | int | str | list[Value] | dict[str, Value]"
+    raw: "bool | int | str | list[Value] | dict[str, Value] | None"
     place: str
 
     def fail(self, message: str) -> MalformedError:
@@ -130,7 +130,7 @@ def _mapping(name: str, node: yaml.MappingNode, depth: int) -> dict[str, Value]:
     return found
 
 
-def _scalar(node: yaml.Node) -> None | bool | int | str:
+def _scalar(node: yaml.Node) -> bool | int | str | None:
     text = str(node.value)
     if getattr(node, "style", None):  # quoted or a block: text, whatever it looks like
         return text

@@ -29,7 +29,7 @@ class LocalBlobs:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             self._write(temporary, data)
-            os.rename(temporary, path)
+            temporary.rename(path)
             self._sync(path.parent)
             self._sync(self._folder)
         except OSError as error:

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -30,7 +31,7 @@ def connect(url: str, *, writer: bool = False) -> Engine:
 
 def _sqlite(engine: Engine, *, writer: bool) -> None:
     @event.listens_for(engine, "connect")
-    def _connect(raw, record) -> None:  # type: ignore[no-untyped-def]
+    def _connect(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # the driver's own implicit BEGIN would hide ours
         for pragma in (
             "journal_mode=WAL",
@@ -46,7 +47,7 @@ def _sqlite(engine: Engine, *, writer: bool) -> None:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
-def _postgresql(raw, record) -> None:  # type: ignore[no-untyped-def]
+def _postgresql(raw: Any, _record: object) -> None:
     with raw.cursor() as cursor:
         cursor.execute("SET synchronous_commit = on")
     raw.commit()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from gateway.exchange.acts import Approve, MakePackage, Propose, act_of
 from gateway.exchange.shares import State, Step, advance
@@ -140,7 +140,7 @@ def _event(
     conn.execute(insert(share_events), {**values, "entry": entry, "order_digest": order, "at": at})
 
 
-def _count(conn: Connection, table, name: str) -> int:  # type: ignore[no-untyped-def]
+def _count(conn: Connection, table: Table, name: str) -> int:
     query = select(func.count()).select_from(table).where(table.c.share == name)
     return conn.execute(query).scalar() or 0
 

@@ -1,0 +1,1 @@
+"""HTTP: the public service and the admin port."""

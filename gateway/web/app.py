@@ -15,7 +15,7 @@ from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
 from gateway.web.api import inbox, review, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
-from gateway.web.problems import problems
+from gateway.web.problems import Handler, problems
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
@@ -71,10 +71,10 @@ async def _executor(app: web.Application) -> AsyncIterator[None]:
 
 
 @web.middleware
-async def _measured(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
+async def _measured(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count by route template, never by path: paths hold ids."""
     begun = time.perf_counter()
-    response: web.StreamResponse = await handler(request)
+    response = await handler(request)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "none"
     method = request.method if request.method in _METHODS else "other"
@@ -86,7 +86,7 @@ async def _measured(request: web.Request, handler) -> web.StreamResponse:  # typ
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 
 
-async def _livez(request: web.Request) -> web.Response:
+async def _livez(_: web.Request) -> web.Response:
     return web.json_response({"live": True})
 
 

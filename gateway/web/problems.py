@@ -1,5 +1,6 @@
 """RFC 9457 problems: the only place that knows both errors and HTTP. Anything else is a bare 500."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import structlog
@@ -21,6 +22,7 @@ STATUS: dict[type[errors.GatewayError], HTTPStatus] = {
     errors.QuarantinedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _log = structlog.get_logger()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def status_of(error: errors.GatewayError) -> HTTPStatus:
@@ -63,10 +65,10 @@ def plain_problem(status: int) -> web.Response:
 
 
 @web.middleware
-async def problems(request: web.Request, handler) -> web.StreamResponse:  # type: ignore[no-untyped-def]
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors into problems; log a defect once, here, without its values."""
     try:
-        response: web.StreamResponse = await handler(request)
+        response = await handler(request)
     except errors.GatewayError as error:
         if isinstance(error, errors.UnauthorizedError):
             telemetry.unauthenticated.inc()

@@ -1,0 +1,1 @@
+"""What the gateway does, step by step, each step durable before it shows."""

@@ -146,6 +146,7 @@ async def _send(
 
 
 def share_id(request: web.Request) -> str:
+    """Return the share named in the path. Raises NotFoundError for what is no share id."""
     try:
         return check_id(request.match_info["share"], "shr")
     except MalformedError:
