@@ -34,11 +34,3 @@ def exact(moment: datetime) -> str:
 def unix(moment: datetime) -> int:
     """Return whole seconds since 1970, as JWT claims count them (RFC 7519, NumericDate)."""
     return int(moment.timestamp())
-
-
-def from_unix(seconds: int) -> datetime:
-    """Return the instant of a NumericDate. Raises MalformedError beyond what a datetime holds."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise MalformedError("time out of range") from None

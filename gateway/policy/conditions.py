@@ -186,8 +186,6 @@ def attributes(condition: Condition) -> Iterator[Attribute]:
             yield left
             if other is not None:
                 yield other
-        case Always():
-            pass
 
 
 def dates(condition: Condition, facts: Facts) -> Iterator[str]:

@@ -12,7 +12,6 @@ from gateway.policy.conditions import (
     Exists,
     Not,
     Some,
-    Truth,
 )
 from gateway.policy.decide import Decision, Outcome, PolicySet
 from gateway.policy.obligations import term_json
@@ -67,7 +66,7 @@ def _condition(condition: Condition, facts: Facts, depth: int) -> Iterator[str]:
             yield from _condition(part, facts, depth + 1)
         case Exists(attribute):
             yield f"{said} {attribute.label} is recorded"
-        case Compare():
+        case _:
             yield f"{said} {_comparison(condition, facts)}"
 
 
@@ -89,8 +88,3 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
-
-
-def truth_word(truth: Truth) -> str:
-    """Name a truth value for people."""
-    return _WORD[truth]

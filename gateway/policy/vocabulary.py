@@ -53,7 +53,7 @@ class Attribute:
                 return isinstance(value, frozenset) and value <= self.values
             case Type.DATE:
                 return isinstance(value, str) and is_date(value)
-            case Type.TEXT:
+            case _:  # text
                 return isinstance(value, str)
 
     def literal(self, value: Value) -> Fact:
