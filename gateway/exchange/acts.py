@@ -5,6 +5,7 @@ asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the c
 `act`; it is null until the directory asks for it. An order names exactly one share.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -357,20 +358,23 @@ def judge(
 def check_name(name: str) -> None:
     """Check a file name inside a package: relative, `/` as separator, safe on every system.
 
-    Raises ValueError for absolute paths, `..`, empty parts, control characters, and what Windows
-    would read as a device, drive or stream.
+    Raises ValueError for absolute paths, `..`, empty parts, parts of over 255 bytes, control
+    characters, and what Windows would read as a device, drive or stream.
     """
     if not 0 < len(name.encode("utf-8", "surrogatepass")) <= 1024:
         raise ValueError("a name has 1 to 1024 bytes")
-    if any(ord(c) < 32 or c in '\\:*?"<>|\x7f' or 0xD800 <= ord(c) < 0xE000 for c in name):
+    if any(c in '\\:*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise ValueError('a name holds no control characters and none of \\ : * ? " < > |')
     for part in name.split("/"):
-        if part in ("", ".", "..") or part[-1] in ". " or part.split(".")[0].upper() in _DEVICES:
+        # Windows drops blanks before the dot, so that "nul .txt" is the device too.
+        device = part.split(".")[0].rstrip().upper() in _DEVICES
+        if not part or part[-1] in ". " or device or len(part.encode()) > 255:
             raise ValueError("a name is a relative path without . or .. that any system can write")
 
 
 _DEVICES = frozenset(
-    {"CON", "PRN", "AUX", "NUL", *(f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10))}
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{d}{i}" for d in ("COM", "LPT") for i in "0123456789¹²³"}
 )
 
 

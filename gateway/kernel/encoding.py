@@ -12,7 +12,9 @@ from gateway.kernel.errors import MalformedError
 Json: TypeAlias = bool | int | str | list["Json"] | dict[str, "Json"] | None
 
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: larger ones are not read alike everywhere
+MAX_DEPTH = 64  # levels of JSON: how deep is too deep must not depend on who reads it
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def b64url(data: bytes) -> str:
@@ -59,37 +61,39 @@ def canonical_json(value: Json) -> bytes:
 
     Within that restriction sorting by code point equals the RFC's sorting by UTF-16 unit, and no
     number has two spellings. Raises MalformedError for floats, large integers, other keys,
-    lone surrogates and types outside JSON.
+    lone surrogates, more than 64 levels and types outside JSON.
     """
     _check(value)
-    try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise MalformedError("text is not valid Unicode") from None
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8")
 
 
-def _check(value: Json) -> None:
+def _check(value: Json, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
     match value:
-        case None | bool() | str():
+        case None | bool():
             pass
+        case str():
+            if _SURROGATE.search(value):
+                raise MalformedError("text is not valid Unicode")
         case int():
             if abs(value) > MAX_SAFE_INTEGER:
                 raise MalformedError("integer beyond 2**53 - 1")
         case list():
             for item in value:
-                _check(item)
+                _check(item, depth + 1)
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str) or not key.isascii():
                     raise MalformedError("keys must be ASCII text")
-                _check(item)
+                _check(item, depth + 1)
         case _:
             raise MalformedError(f"{type(value).__name__} has no canonical form")
 
 
 def parse_json(data: bytes) -> Json:
-    """Decode JSON strictly: UTF-8, no duplicate keys, no floats, no NaN, depth as Python allows.
+    """Decode JSON strictly: UTF-8, no duplicate keys, no floats, no NaN, at most 64 levels.
 
     Raises MalformedError. The result is accepted by `canonical_json`.
     """
