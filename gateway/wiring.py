@@ -140,13 +140,14 @@ def _build(
 
 
 def _replay(engine: Engine) -> Replay:
-    if engine.dialect.name != "sqlite":
-        return PostgresReplay(engine, unix(now()))
-    path = Path(str(engine.url.database)).with_name("replay.db")
-    fresh = not path.exists()
-    replay = FileReplay(path, unix(now()))
+    replay: Replay
+    if engine.dialect.name == "sqlite":
+        path = Path(str(engine.url.database)).with_name("replay.db")
+        replay = FileReplay(path, unix(now()))
+    else:
+        replay = PostgresReplay(engine, unix(now()))
     with engine.connect() as conn:
-        if fresh and ledger.head(conn)[0] == 0:
+        if ledger.head(conn)[0] == 0:  # the first entry comes before the first request
             replay.first_start()
     return replay
 

@@ -62,7 +62,8 @@ def spend(conn: Connection, actor: str, token_id: str, expires: int) -> bool:
     """Spend a token; return False if it was spent before."""
     dialect = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
     values = {"actor": actor, "jti": token_id, "exp": expires}
-    return conn.execute(dialect(jti).values(values).on_conflict_do_nothing()).rowcount == 1
+    spent = dialect(jti).values(values).on_conflict_do_nothing().returning(jti.c.jti)
+    return conn.execute(spent).first() is not None
 
 
 def purge_spent(conn: Connection, now: int) -> None:

@@ -27,6 +27,10 @@ class Replay(Protocol):
         """Spend a token; False if it was spent. Raises UnavailableError for one from before a loss."""
         ...
 
+    def first_start(self) -> None:
+        """Say that no token can have been spent before: the gateway is new."""
+        ...
+
     def close(self) -> None:
         """Let go of the file, if there is one."""
         ...
@@ -118,8 +122,8 @@ class PostgresReplay:
                 recovered = now
             _refuse_early(issued, int(recovered), now)
             values = {"actor": actor, "jti": token_id, "exp": expires}
-            sql = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING"
-            return conn.execute(text(sql), values).rowcount == 1
+            sql = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING RETURNING 1"
+            return conn.execute(text(sql), values).first() is not None
 
     def close(self) -> None:
         """Nothing to close."""

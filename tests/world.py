@@ -1,0 +1,396 @@
+"""A small world for tests: an instance, staff, authorities, a running gateway, and the public clients.
+
+Everything is real: key files, a signed directory, the database, HTTP over a socket. Only the clock can
+be set, through `Running.now`.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import create_engine, text
+
+from gateway import keyfiles, wiring
+from gateway.client import ceremony, push
+from gateway.client.profile import open_folder
+from gateway.client.session import Session, connect
+from gateway.client.trust import refresh_directory
+from gateway.envelope import Suite
+from gateway.exchange.acts import (
+    Ask,
+    Basis,
+    MakePackage,
+    Product,
+    Propose,
+    Recall,
+    Release,
+    ReleaseItem,
+)
+from gateway.exchange.parse import build
+from gateway.exchange.parties import Kind, Role
+from gateway.kernel.encoding import Json
+from gateway.kernel.ids import new_id
+from gateway.settings import Settings
+from gateway.settings import read as read_settings
+from gateway.web.app import make_admin, make_app
+from gateway.workflows.gateway import Gateway
+
+ROOT = Path(__file__).resolve().parent.parent
+POLICIES = ROOT / "policies"
+
+STAFF = {
+    "sharer": (Role.SHARER,),
+    "releaser": (Role.SHARER, Role.RELEASER),
+    "legal": (Role.LEGAL_ADVISER,),
+    "victims": (Role.VICTIMS_UNIT,),
+    "auditor": (Role.COMPLIANCE,),
+}
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class World:
+    """An instance on disk, with the key folders of everyone in it."""
+
+    root: Path
+    config: Settings
+
+    @property
+    def instance(self) -> Path:
+        return self.root / "instance"
+
+    def folder(self, who: str) -> Path:
+        """Return the key folder of a person of staff, or of an authority's endpoint or officer."""
+        return self.root / "people" / who
+
+    @property
+    def directory(self) -> Path:
+        return self.instance / self.config.directory
+
+    def sign(self, days: int = 90) -> int:
+        """Sign the directory as it is edited now."""
+        signer = keyfiles.read_signer(self.instance / "custodian" / "directory.key", None)
+        return ceremony.sign_set(self.directory, [signer], datetime.now(UTC), days=days)
+
+    def add_authority(self, code: str, suite: Suite = Suite.PQ) -> None:
+        """Add `<code>` with an endpoint `<code>` and an officer `<code>-officer`."""
+        short = f"{code}-prosecutor"
+        ceremony.add_party(
+            self.directory, short, f"Prosecution service of {code}", Kind.AUTHORITY, code.upper()
+        )
+        self._member(short, "endpoint", (Role.ENDPOINT,), code, person=False, suite=suite)
+        self._member(short, f"Officer of {code}", (Role.OFFICER,), f"{code}-officer", person=True)
+
+    def _member(
+        self,
+        party: str,
+        name: str,
+        roles: Sequence[Role],
+        who: str,
+        *,
+        person: bool,
+        suite: Suite | None = None,
+    ) -> None:
+        ceremony.add_member(
+            self.directory,
+            party,
+            name,
+            roles,
+            self.folder(who),
+            wiring.place_of(self.instance, self.config),
+            person=person,
+            suite=suite,
+            passphrase=None,
+            now=datetime.now(UTC),
+        )
+
+    def party(self, code: str) -> str:
+        """Return the party id of an authority."""
+        return ceremony.find_party(self.directory, f"{code}-prosecutor").id
+
+
+def build_world(
+    root: Path,
+    authorities: Mapping[str, Suite] | Sequence[str] = ("xa", "xb"),
+    *,
+    database: str | None = None,
+    policy: Path = POLICIES,
+) -> World:
+    """Make an instance with staff and authorities, the directory signed."""
+    port, admin = free_port(), free_port()
+    config = Settings(
+        audience=f"http://127.0.0.1:{port}",
+        origin="test.example/ledger",
+        database=database or "sqlite:///data/gateway.db",
+        same_volume=True,
+        port=port,
+        admin_port=admin,
+    )
+    world = World(root, config)
+    wiring.init_instance(world.instance, config, None, policy)
+    (world.instance / "data").mkdir(exist_ok=True)
+    for who, roles in STAFF.items():
+        world._member("mechanism", f"Person {who}", roles, who, person=True)
+    suites = (
+        authorities if isinstance(authorities, Mapping) else dict.fromkeys(authorities, Suite.PQ)
+    )
+    for code, suite in suites.items():
+        world.add_authority(code, suite)
+    world.sign()
+    return world
+
+
+@dataclass
+class Running:
+    """A gateway that serves, in this process. *skew* moves its clock."""
+
+    world: World
+    gateway: Gateway
+    skew: timedelta = timedelta(0)
+    sessions: dict[str, Session] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.skew
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.world.config.port}"
+
+    def reload(self) -> list[str]:
+        """Reload directory and policy as SIGHUP does; return what was refused."""
+        return wiring.reload_sets(self.gateway, self.world.instance, self.world.config)
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[Running]:
+    """Serve *world* in this process until the block ends."""
+    with wiring.open_gateway(world.instance) as (gateway, config):
+        live = Running(world, gateway)
+        gateway.now = live.now
+        runners = []
+        admin = make_admin(gateway, same_volume=config.same_volume)
+        for app, port in ((make_app(gateway), config.port), (admin, config.admin_port)):
+            runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            runners.append(runner)
+        try:
+            yield live
+        finally:
+            for runner in runners:
+                await runner.cleanup()
+
+
+@asynccontextmanager
+async def session(world: World, who: str) -> AsyncIterator[Session]:
+    """Open a session as *who*."""
+    async with connect(open_folder(world.folder(who), None)) as opened:
+        yield opened
+
+
+@contextmanager
+def serving(world: World, *, stderr: int | None = subprocess.DEVNULL) -> Iterator["Process"]:
+    """Serve *world* in a process of its own, by the public command."""
+    process = Process(world, stderr)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@dataclass
+class Process:
+    """A server process that can be killed and started again."""
+
+    world: World
+    stderr: int | None = subprocess.DEVNULL
+    popen: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", "--instance", str(self.world.instance)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.stderr,
+            cwd=ROOT,
+        )
+        deadline = time.monotonic() + 60
+        while not self.ready():
+            if self.popen.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the server did not start")
+            time.sleep(0.03)
+
+    def ready(self) -> bool:
+        """Tell whether /readyz says so."""
+        url = f"http://127.0.0.1:{self.world.config.admin_port}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    @property
+    def pid(self) -> int:
+        assert self.popen is not None
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """Kill it at once, as a power cut would."""
+        assert self.popen is not None
+        self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
+        assert self.popen is not None
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+
+
+def run_cli(*args: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as a user would."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=ROOT,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"gateway {' '.join(args)}: {done.returncode}\n{done.stderr}")
+    return done
+
+
+PLAIN: dict[str, Json] = {
+    "item.consent.status": "granted",
+    "item.consent.scope": "any",
+    "item.consent.purposes": ["criminal"],
+    "item.consent.no_death_penalty": False,
+    "item.witness_protected": False,
+    "item.sgbv": False,
+    "item.has_embargo": False,
+}
+"""Facts with which the shipped policy permits an item to a competent abolitionist authority."""
+
+
+def source(path: Path, name: str | None = None, suite: str = "pq", **facts: Json) -> push.Source:
+    """Describe a file to deposit; *facts* override the plain ones, `__` standing for a dot."""
+    said = {**PLAIN, **{f"item.{k.replace('__', '.')}": v for k, v in facts.items()}}
+    return push.Source(
+        path,
+        name or path.name,
+        "application/octet-stream",
+        "E-1",
+        said,
+        "standard",
+        suite,  # type: ignore[arg-type]
+    )
+
+
+async def package_of(
+    sharer: Session, sources: Sequence[push.Source], *, case: str = "case-1", rfa: str | None = None
+) -> tuple[str, list[Any]]:
+    """Deposit files and make a package of them; return its id and the deposit records."""
+    records = [await push.deposit(sharer, s, lambda _: None) for s in sources]
+    if rfa is not None:
+        basis = Basis("requested", "criminal", case, rfa=rfa)
+    else:
+        basis = Basis("proactive", "criminal", case, rationale="It shows a chain of command")
+    act = MakePackage(
+        new_id("pkg"), Product.EVIDENCE, basis, tuple(r.item for r in records), "A note"
+    )
+    await sharer.act("/v1/packages", act)
+    return act.id, records
+
+
+async def propose(sharer: Session, package: str, authority: str) -> dict[str, Any]:
+    """Propose a package to an authority (short code); return the answer."""
+    directory = await refresh_directory(sharer)
+    recipient = directory.party(f"{authority}-prosecutor").id
+    return dict(await sharer.act("/v1/shares", Propose(new_id("shr"), package, recipient)))
+
+
+async def release(releaser: Session, share: str) -> dict[str, Any]:
+    """Release a share as it stands."""
+    shown = (await releaser.get(f"/v1/shares/{share}")).json()
+    items = build(shown["items"], tuple[ReleaseItem, ...])
+    act = Release(share, str(shown["recipient"]), items)
+    return dict(await releaser.act(f"/v1/shares/{share}/release", act))
+
+
+async def recall(releaser: Session, share: str) -> dict[str, Any]:
+    """Recall a share."""
+    act = Recall(share, Ask.SEQUESTER, "a reason that stays inside")
+    return dict(await releaser.act(f"/v1/shares/{share}/recall", act))
+
+
+async def share_with(
+    world: World, authority: str, sources: Sequence[push.Source], **basis: str
+) -> str:
+    """Deposit, package, propose and release; return the share's id."""
+    async with session(world, "releaser") as releaser:
+        package, _ = await package_of(releaser, sources, **basis)
+        share = str((await propose(releaser, package, authority))["share"])
+        await release(releaser, share)
+    return share
+
+
+POSTGRES = os.environ.get("GATEWAY_POSTGRES", "")
+"""A server on which tests may make databases; without it, PostgreSQL tests are skipped."""
+
+
+@contextmanager
+def database(kind: str) -> Iterator[str | None]:
+    """Yield the URL of a fresh database of *kind*; None for SQLite, which is a file of the instance."""
+    if kind == "sqlite":
+        yield None
+        return
+    if not POSTGRES:
+        pytest.skip("PostgreSQL: set GATEWAY_POSTGRES to a server where tests may make databases")
+    name = f"gateway_test_{uuid.uuid4().hex}"
+    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {name}"))
+        yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+        with server.connect() as conn:
+            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        server.dispose()
+
+
+def settings_of(world: World) -> Settings:
+    """Read the settings as the server does."""
+    return read_settings(world.instance)
+
+
+def run_async(work: Any) -> Any:
+    """Run a coroutine outside of a test's own loop."""
+    return asyncio.run(work)
