@@ -358,7 +358,7 @@ def test_how_rules_are_split_and_ordered_makes_no_difference() -> None:
     other = {k: v for k, v in FILES.items() if k not in names} | {"rules/all.yaml": merged}
     policy = load(other)
     assert policy.digest == POLICY.digest
-    facts = {"recipient.competent": True, "context.mode": "requested"}
+    facts: dict[str, Fact] = {"recipient.competent": True, "context.mode": "requested"}
     assert policy.decide(facts, "2026-05-01") == POLICY.decide(facts, "2026-05-01")
 
 
