@@ -1,5 +1,7 @@
 """The documentation leads nowhere that is not there, and names no command that does not exist."""
 
+import io
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ import pytest
 import typer
 
 from gateway.cli.main import app
+from gateway.envelope import open_body, parse_identity, unwrap
 from tests.vectors import ROOT
 
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -113,3 +116,14 @@ def test_the_check_of_commands_sees_what_is_wrong() -> None:
     text = "```sh\n$ A=1 gateway frobnicate\ngateway ledger verify --as k \\\n  --quickly\n```\n"
     found = [wrong for words in _commands(text) for wrong in _wrong(words)]
     assert [wrong.rpartition(" ")[2] for wrong in found] == ["frobnicate", "--quickly"]
+
+
+def test_the_example_of_an_envelope_opens_to_its_plaintext() -> None:
+    """The identity unwraps the file key from the header, and the key opens the body."""
+    page = (ROOT / "docs" / "formats" / "envelope.md").read_text(encoding="utf-8")
+    example = json.loads(page.partition("```json example\n")[2].partition("```")[0])
+    identity = parse_identity(example["identity"])
+    file_key = unwrap(example["header"].encode(), [identity])
+    body = io.BytesIO(bytes.fromhex(example["body"]))
+    assert (file_key.hex(), str(identity.recipient)) == (example["file_key"], example["recipient"])
+    assert b"".join(open_body(file_key, body)).decode() == example["plaintext"]
