@@ -1,0 +1,82 @@
+"""With any one check of the verifiers removed, a test fails.
+
+Each mutant is a copy of a module without one check; the attack tests run against it and must notice.
+Run with -v to see the checks, with -s to see which test noticed first.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.exchange.mutants import Mutant, mutants
+from tests.vectors import ROOT
+
+ATTACKS = "tests/exchange/test_attacks.py"
+VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
+    "tokens": ("tests/exchange/test_tokens.py", frozenset()),
+}
+
+
+def every() -> list[tuple[str, Mutant]]:
+    """Return each mutant with the short name of its module."""
+    return [
+        (short, mutant)
+        for short, (_, functions) in VERIFIERS.items()
+        for mutant in mutants(source_of(short), functions)
+    ]
+
+
+def source_of(short: str) -> str:
+    return (ROOT / "gateway" / "exchange" / f"{short}.py").read_text()
+
+
+def run(tests: str, short: str, source: str, folder: Path) -> tuple[int, str]:
+    """Run the tests with *source* in place of the module; return the exit code and what was said."""
+    file = folder / f"{short}.py"
+    file.write_text(source)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "--no-header",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            tests,
+        ],
+        cwd=ROOT,
+        env={**os.environ, "GATEWAY_MUTANT": f"gateway.exchange.{short}={file}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("short", sorted(VERIFIERS))
+def test_the_unchanged_module_loaded_from_a_copy_passes(short: str, tmp_path: Path) -> None:
+    code, said = run(VERIFIERS[short][0], short, source_of(short), tmp_path)
+    assert code == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("short", "mutant"), [pytest.param(s, m, id=f"{s}.{m.check}") for s, m in every()]
+)
+def test_without_this_check_an_attack_test_fails(
+    short: str, mutant: Mutant, tmp_path: Path
+) -> None:
+    code, said = run(VERIFIERS[short][0], short, mutant.source, tmp_path)
+    failed = re.search(r"FAILED \S+::(\w+)", said)
+    assert code == 1, f"no test noticed: {said}"
+    assert failed, said
+    print(f"{short}.{mutant.check} | {failed[1]}")
