@@ -12,6 +12,15 @@ import typer
 
 from gateway.cli.main import app
 from gateway.envelope import open_body, parse_identity, unwrap
+from gateway.exchange.acts import Order, act_of
+from gateway.exchange.directory import Root, open_view
+from gateway.exchange.manifest import Inner, Manifest, open_inner
+from gateway.exchange.messages import open_message
+from gateway.exchange.parse import decode
+from gateway.exchange.receipts import TYP, Receipt
+from gateway.kernel.encoding import b64url, canonical_json, parse_json, sha256, un_b64url
+from gateway.kernel.signing import KeySigner, check_signature, thumbprint, verify
+from gateway.policy import load, to_json
 from tests.vectors import ROOT
 
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -118,12 +127,79 @@ def test_the_check_of_commands_sees_what_is_wrong() -> None:
     assert [wrong.rpartition(" ")[2] for wrong in found] == ["frobnicate", "--quickly"]
 
 
+SIGNER = KeySigner.from_seed(bytes(32))
+KEYS = {thumbprint(SIGNER.public_key): SIGNER.public_key}
+
+
+def _example(page: str, name: str) -> str:
+    """Return the block of a format page that is marked as the example *name*."""
+    text = (ROOT / "docs" / "formats" / f"{page}.md").read_text(encoding="utf-8")
+    return re.split(rf"```[a-z]+ example {name}\n", text)[1].partition("```")[0].strip()
+
+
 def test_the_example_of_an_envelope_opens_to_its_plaintext() -> None:
     """The identity unwraps the file key from the header, and the key opens the body."""
-    page = (ROOT / "docs" / "formats" / "envelope.md").read_text(encoding="utf-8")
-    example = json.loads(page.partition("```json example\n")[2].partition("```")[0])
+    example = json.loads(_example("envelope", "envelope"))
     identity = parse_identity(example["identity"])
     file_key = unwrap(example["header"].encode(), [identity])
     body = io.BytesIO(bytes.fromhex(example["body"]))
     assert (file_key.hex(), str(identity.recipient)) == (example["file_key"], example["recipient"])
     assert b"".join(open_body(file_key, body)).decode() == example["plaintext"]
+
+
+def test_the_example_of_an_order_is_bound_to_its_body() -> None:
+    """Token, body and digests of the example belong together, and the body is an act."""
+    token, body = _example("messages", "token"), _example("messages", "release").encode()
+    signed, _, signature = token.rpartition(".")
+    check_signature(SIGNER.public_key, signed.encode(), un_b64url(signature))
+    claims = json.loads(un_b64url(signed.partition(".")[2]))
+    assert claims["bd"] == b64url(sha256(body))
+    order = Order(token, claims["htm"], claims["htu"], body, sha256(body))
+    digests = _example("messages", "digests").split()
+    assert [sha256(body).hex(), order.digest] == [d for d in digests if len(d) == 64]
+    assert act_of(body)
+
+
+def test_the_examples_of_receipt_and_message_verify() -> None:
+    """Both containers are canonical, signed by the example's key, and of the stated form."""
+    receipt, _ = verify(TYP, _example("messages", "receipt").encode(), KEYS)
+    assert decode(canonical_json(receipt), Receipt).rung == "verified"
+    container = _example("messages", "message").encode()
+    to = json.loads(un_b64url(json.loads(container)["payload"]))["to"]
+    assert open_message(container, KEYS, to=to).seq == 1
+
+
+def test_the_examples_of_both_layers_of_a_manifest_agree() -> None:
+    """The inner layer belongs to the outer one."""
+    outer = decode(_example("messages", "manifest").encode(), Manifest)
+    inner = _example("messages", "inner").encode()
+    assert open_inner(outer, inner) == decode(inner, Inner)
+
+
+def test_the_example_of_a_view_verifies_under_its_root() -> None:
+    """The view proves its party; digest and thumbprint are the stated ones."""
+    root = decode(_example("directory", "root").encode(), Root)
+    directory = open_view(_example("directory", "view").encode(), root)
+    page = (ROOT / "docs" / "formats" / "directory.md").read_text(encoding="utf-8")
+    assert f"`{directory.digest}`" in page
+    assert f"`{directory.parties[0].members[0].keys[0].kid}`" in page
+
+
+def test_the_example_of_a_decision_is_what_the_shipped_set_decides() -> None:
+    """The stated facts lead to the stated decision; the set's digest may have moved on."""
+    folder = ROOT / "policies"
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.yaml")}
+    policy = load(files)
+    stated = parse_json(_example("policy", "facts").encode())
+    assert isinstance(stated, dict)
+    facts = {
+        path: fact
+        for space in ("item", "recipient", "context")
+        for path, fact in policy.vocabulary.facts(
+            {k: v for k, v in stated.items() if k.startswith(space)}, space
+        ).items()
+    }
+    assert to_json(facts) == stated
+    expected = json.loads(_example("policy", "decision"))
+    decided = policy.decide(facts, "2026-11-23").to_json()
+    assert decided | {"policy": ""} == expected | {"policy": ""}
