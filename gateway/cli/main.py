@@ -3,6 +3,7 @@
 import typer
 
 from gateway.cli import endpoint, ledger, policy, setup, team
+from gateway.cli.demo.play import demo
 
 app = typer.Typer(
     name="gateway",
@@ -13,6 +14,7 @@ app = typer.Typer(
 app.command()(setup.init)
 app.command()(setup.serve)
 app.command()(team.push)
+app.command()(team.package)
 app.add_typer(team.share, name="share")
 app.command()(team.recall)
 app.command()(endpoint.inbox)
@@ -21,3 +23,4 @@ app.command()(endpoint.receipt)
 app.add_typer(setup.keys, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.command()(demo)

@@ -12,6 +12,15 @@ from gateway.cli.output import As, Json, bar, explained, note, run, show, show_t
 share = typer.Typer(no_args_is_help=True, help="Shares: propose, show, approve, release, list.")
 _DEFAULT_HANDLING = "standard"
 
+Rfa = Annotated[str, typer.Option(help="The RFA that the package answers.")]
+Rationale = Annotated[str, typer.Option(help="Why it is shared unasked.")]
+Case = Annotated[str, typer.Option(help="The case it is for.")]
+Purpose = Annotated[str, typer.Option(help="What it may be used for.")]
+ProductOption = Annotated[
+    str, typer.Option("--product", help="information, evidence or analytical_product.")
+]
+Note = Annotated[str, typer.Option("--note", help="Note to the recipients.")]
+
 
 def push(
     folder: Annotated[Path, typer.Argument(help="File, or folder of files, to deposit.")],
@@ -19,12 +28,12 @@ def push(
     facts: Annotated[
         Optional[Path], typer.Option(help="YAML file with the facts of the items.")
     ] = None,
-    rfa: Annotated[str, typer.Option(help="The RFA that the package answers.")] = "",
-    rationale: Annotated[str, typer.Option(help="Why it is shared unasked.")] = "",
-    case: Annotated[str, typer.Option(help="The case it is for.")] = "none",
-    purpose: Annotated[str, typer.Option(help="What it may be used for.")] = "criminal",
-    product: Annotated[str, typer.Option(help="Kind of product.")] = "evidence",
-    text: Annotated[str, typer.Option("--note", help="Note to the recipients.")] = "",
+    rfa: Rfa = "",
+    rationale: Rationale = "",
+    case: Case = "none",
+    purpose: Purpose = "criminal",
+    product: ProductOption = "evidence",
+    text: Note = "",
     suite: Annotated[str, typer.Option(help="pq, or classic for X25519 alone.")] = "pq",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
@@ -34,35 +43,19 @@ def push(
     """Deposit files and make a package of them. Run it again after an interruption: it goes on."""
     from gateway.client import push as client
     from gateway.client.session import Session
-    from gateway.exchange.acts import Basis, MakePackage, Product
-    from gateway.exchange.parse import build
-    from gateway.kernel.errors import MalformedError
+    from gateway.exchange.acts import MakePackage
     from gateway.kernel.ids import new_id
 
     async def work(session: Session) -> dict[str, Any]:
         with bar("deposit", sum(s.path.stat().st_size for s in sources)) as progress:
             records = [await client.deposit(session, source, progress) for source in sources]
-        act = MakePackage(
-            new_id("pkg"), Product(product), basis, tuple(r.item for r in records), text
-        )
+        act = MakePackage(new_id("pkg"), kind, basis, tuple(r.item for r in records), text)
         made = await session.act("/v1/packages", act)
         items = [{"item": r.item, "name": s.name} for r, s in zip(records, sources, strict=True)]
         return {**made, "items": items}
 
     with explained():
-        mode = "requested" if rfa else "proactive"
-        basis = build(
-            {
-                "mode": mode,
-                "purpose": purpose,
-                "case": case,
-                "rfa": rfa or None,
-                "rationale": rationale or None,
-            },
-            Basis,
-        )
-        if product not in set(Product):
-            raise MalformedError(f"product is one of {', '.join(Product)}")
+        basis, kind = _basis(rfa, rationale, case, purpose, product)
         sources = _sources(folder, facts, suite)
     if dry_run:
         rows = [
@@ -79,6 +72,49 @@ def push(
         f"deposited {count} items as package {made['package']}\n"
         f"next: gateway share propose {made['package']} AUTHORITY",
         as_json=json,
+    )
+
+
+def package(
+    items: Annotated[list[str], typer.Argument(help="Ids of deposited items.")],
+    as_: Path = As,
+    rfa: Rfa = "",
+    rationale: Rationale = "",
+    case: Case = "none",
+    purpose: Purpose = "criminal",
+    product: ProductOption = "evidence",
+    text: Note = "",
+    json: bool = Json,
+) -> None:
+    """Make another package of items that were deposited before."""
+    from gateway.client.session import Session
+    from gateway.exchange.acts import MakePackage
+    from gateway.kernel.ids import new_id
+
+    async def work(session: Session) -> dict[str, Any]:
+        act = MakePackage(new_id("pkg"), kind, basis, tuple(items), text)
+        return await session.act("/v1/packages", act)
+
+    with explained():
+        basis, kind = _basis(rfa, rationale, case, purpose, product)
+    made = run(with_session(as_, work))
+    text = f"made package {made['package']} of {len(items)} items"
+    show(made, f"{text}\nnext: gateway share propose {made['package']} AUTHORITY", as_json=json)
+
+
+def _basis(rfa: str, rationale: str, case: str, purpose: str, product: str) -> tuple[Any, Any]:
+    from gateway.exchange.acts import Basis, Product
+    from gateway.exchange.parse import build
+    from gateway.kernel.errors import MalformedError
+
+    if product not in set(Product):
+        raise MalformedError(f"product is one of {', '.join(Product)}")
+    if bool(rfa) == bool(rationale):
+        raise MalformedError("say --rfa for an answer, or --rationale for sharing unasked")
+    mode = "requested" if rfa else "proactive"
+    said = {"mode": mode, "purpose": purpose, "case": case}
+    return build({**said, "rfa": rfa or None, "rationale": rationale or None}, Basis), Product(
+        product
     )
 
 

@@ -170,6 +170,8 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         share, package, ruling = _decide_again(gateway, tx.conn, act.share, now)
+        if _released_before(tx.conn, share, signed):
+            return {**_answer(tx.conn, share.id, ruling), "outcome": Outcome.PERMIT.value}
         if act.recipient != share.recipient or act.items != _release_items(tx.conn, package):
             raise VerificationError("the release names other items or another recipient")
         digest = shares.keep_decision(
@@ -194,12 +196,23 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         )
         return _answer(tx.conn, share.id, ruling)
 
-    answer = perform(gateway, signed, work, creates="rel_" + act.share[4:])
+    answer = perform(gateway, signed, work)
     if answer.get("outcome") != Outcome.PERMIT.value:
         raise ForbiddenError(f"the share is not permitted any more; it is {answer.get('state')}")
     finish(gateway, act.share)
     with gateway.engine.connect() as conn:
         return {**answer, "state": shares.get(conn, act.share).state.value}
+
+
+def _released_before(conn: Connection, share: Share, signed: Signed) -> bool:
+    """Tell whether this is the repetition of the very order that released the share.
+
+    Only a release that came about is answered again: one that was refused or held may succeed later.
+    """
+    for event in shares.events(conn, share.id):
+        if event.state is State.RELEASED and event.order and event.actor == signed.actor.id:
+            return orders.get(conn, event.order).order.body == signed.order.body
+    return False
 
 
 def finish(gateway: Gateway, share_id: str) -> None:

@@ -1,0 +1,342 @@
+"""The play: an answer to a request, sharing unasked, a refusal, a hold, approvals, a recall, the check."""
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.demo import material
+from gateway.cli.demo.scenario import Planned, Scenario, load
+from gateway.cli.demo.stage import CommandError, Stage, free_port
+from gateway.cli.output import explained, show
+
+SCENARIO = Path(__file__).with_name("scenario.yaml")
+_NOT_YOURS, _REFUSED = 6, 7  # exit codes: no such share here; the state does not allow it
+_out = Console(highlight=False)
+
+
+@dataclass
+class Act:
+    """One share as it went."""
+
+    planned: Planned
+    basis: str
+    share: str = ""
+    decision: str = ""
+    why: str = ""
+    happened: list[str] = field(default_factory=list)
+    files: int = 0
+    size: int = 0
+
+
+@dataclass
+class Play:
+    """A demo in progress. *problems* is what differed from the scenario: empty means success."""
+
+    stage: Stage
+    scenario: Scenario
+    material: Path
+    acts: list[Act] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    ledger: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        """Tell the audience what happens."""
+        _out.print(f"[bold cyan]•[/] {text}")
+
+    def check(self, good: bool, what: str) -> None:
+        """Keep *what* as a problem unless it is *good*."""
+        if not good:
+            self.problems.append(what)
+            _out.print(f"[bold red]differs:[/] {what}")
+
+    def run(self, who: str, *args: str, expect: int = 0) -> Any:
+        """Run a command as *who*."""
+        return self.stage.run(*args, "--as", str(self.stage.folder(who)), expect=expect)
+
+    def perform(self) -> None:
+        """Play it from the first push to the ledger's check."""
+        packages = self.deposit()
+        for planned in self.scenario.shares:
+            self.propose(planned, packages[planned.package])
+        for act in self.acts:
+            if act.decision == "permit":
+                self.deliver(act)
+        self.isolation()
+        for act in self.acts:
+            if act.planned.recall:
+                self.recall(act)
+        self.verify()
+
+    def deposit(self) -> dict[str, str]:
+        """Deposit every file once, and make the packages."""
+        sensitive = self._sensitive()
+        made: dict[str, str] = {}
+        held: dict[str, list[str]] = {}
+        for name, package in self.scenario.packages.items():
+            basis = ["--rfa", package.rfa] if package.rfa else ["--rationale", package.rationale]
+            basis += ["--case", package.case, "--product", package.product]
+            if package.items in held:
+                done = self.run("sharer", "package", *held[package.items], *basis)
+            else:
+                which = self.material if package.items == "all" else sensitive
+                facts = self._facts(package.items)
+                done = self.run("sharer", "push", str(which), "--facts", str(facts), *basis)
+                held[package.items] = [item["item"] for item in done["items"]]
+                self.say(
+                    f"The sharing team deposited {len(done['items'])} file(s) of {which.name}/"
+                )
+            made[name] = done["package"]
+        return made
+
+    def _sensitive(self) -> Path:
+        files = sorted(path for path in self.material.rglob("*") if path.is_file())
+        if not files:
+            raise CommandError(f"{self.material.name} holds no files")
+        matching = [
+            path for path in files if path.relative_to(self.material).match(self.scenario.sensitive)
+        ]
+        return matching[0] if matching else min(files, key=lambda path: path.stat().st_size)
+
+    def _facts(self, items: str) -> Path:
+        facts = dict(self.scenario.facts)
+        if items == "sensitive":
+            facts |= self.scenario.sensitive_facts
+        path = self.stage.root / f"facts-{items}.yaml"
+        lines = [f"  {name}: {_yaml(value)}" for name, value in facts.items()]
+        path.write_text("\n".join(["'*':", *lines]) + "\n", encoding="utf-8")
+        return path
+
+    def propose(self, planned: Planned, package: str) -> None:
+        """Propose a share, have it approved if it is held, release it if it is permitted."""
+        spec = self.scenario.packages[planned.package]
+        act = Act(planned, f"answers {spec.rfa}" if spec.rfa else "shared unasked")
+        self.acts.append(act)
+        done = self.run("sharer", "share", "propose", package, planned.authority)
+        act.share, outcome = done["share"], done["outcome"]
+        self.check(
+            outcome == planned.expect,
+            f"{planned.authority}: policy said {outcome}, the scenario expects {planned.expect}",
+        )
+        act.decision, act.why = outcome, _why(done)
+        for role in planned.approve if outcome == "hold" else ():
+            done = self.run(role, "share", "approve", act.share, "--role", role)
+            act.happened.append(f"approved by {role.replace('_', ' ')}")
+            act.decision, act.why = done["outcome"], _why(done)
+        if act.decision == "permit":
+            self.run("releaser", "share", "release", act.share)
+        self.say(f"{planned.authority}: {outcome}{' → ' + act.decision if act.happened else ''}")
+
+    def deliver(self, act: Act) -> None:
+        """Have the authority pull the share; compare every byte; have its officer accept."""
+        who = act.planned.authority
+        told = self.run(who, "inbox", "--all", "--wait", "10")
+        self.check(
+            any(m["share"] == act.share and m["about"] == "share.available" for m in told),
+            f"{who}: the inbox does not announce the share",
+        )
+        out = self.stage.root / "received" / who
+        (pulled,) = self.run(who, "pull", act.share, "--out", str(out))
+        self._compare(act, Path(pulled["folder"]), pulled["items"])
+        done = self.run(f"{who}-officer", "receipt", act.share, "accepted", "--manifest", pulled["manifest"])  # fmt: skip
+        self.check(done["state"] == "accepted", f"{who}: the receipt was not taken")
+        act.happened.append("pulled, verified, identical, accepted")
+        self.say(f"{who}: pulled and decrypted {act.files} file(s), {act.size:,} bytes, identical")
+
+    def _compare(self, act: Act, folder: Path, names: list[str]) -> None:
+        spec = self.scenario.packages[act.planned.package]
+        source = self.material if spec.items == "all" else self._sensitive().parent
+        wanted = (
+            {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
+            if spec.items == "all"
+            else {self._sensitive().name}
+        )
+        got = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        who = act.planned.authority
+        self.check(wanted == got == set(names), f"{who}: other files arrived than were sent")
+        for name in wanted & got:
+            self.check(_same(source / name, folder / name), f"{who}: {name} differs")
+            act.size += (folder / name).stat().st_size
+        act.files = len(got)
+
+    def isolation(self) -> None:
+        """Have one authority ask for another's share: it learns nothing, not even that it exists."""
+        served = [act for act in self.acts if act.decision == "permit"]
+        others = [a.short for a in self.scenario.authorities]
+        if served and len(others) > 1:
+            other = next(short for short in others if short != served[0].planned.authority)
+            out = str(self.stage.root / "received" / "none")
+            self.run(other, "pull", served[0].share, "--out", out, expect=_NOT_YOURS)
+            self.say(f"{other} asked for a share of another authority: there is no such share")
+
+    def recall(self, act: Act) -> None:
+        """Recall a share: the notice arrives, and nothing can be pulled any more."""
+        if act.decision != "permit":
+            return
+        who = act.planned.authority
+        self.run("releaser", "recall", act.share, "--reason", "A file was filed wrongly")
+        told = self.run(who, "inbox")
+        self.check(
+            any(m["share"] == act.share and m["about"] == "share.recalled" for m in told),
+            f"{who}: the inbox does not announce the recall",
+        )
+        out = str(self.stage.root / "received" / "again")
+        self.run(who, "pull", act.share, "--out", out, expect=_REFUSED)
+        act.happened.append("recalled")
+        self.say(f"{who}: the share was recalled; pulling it is refused")
+
+    def verify(self) -> None:
+        """Have compliance and an authority check the whole ledger."""
+        self.ledger = self.run("compliance", "ledger", "verify")
+        self.check(
+            self.ledger["openings"] == self.ledger["size"], "compliance cannot open every entry"
+        )
+        first = self.scenario.authorities[0].short
+        seen = self.run(first, "ledger", "verify")
+        self.check(seen["size"] >= self.ledger["size"], f"{first} sees another ledger")
+        self.say(
+            f"The ledger holds: {self.ledger['size']} entries, checked by compliance and {first}"
+        )
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _why(done: dict[str, Any]) -> str:
+    lacking = ", ".join(
+        f"{count} x {what.replace('approval:', '').replace('_', ' ')}"
+        for what, count in done["missing"].items()
+    )
+    if lacking:
+        return f"waits for approval: {lacking}"
+    if done["outcome"] != "deny":
+        return ""
+    lines = str(done["explanation"]).splitlines()[1:]
+    return "\n".join(line.removeprefix("- ") for line in lines if line.startswith("- "))
+
+
+def _same(one: Path, two: Path) -> bool:
+    with one.open("rb") as left, two.open("rb") as right:
+        while True:
+            a, b = left.read(1 << 20), right.read(1 << 20)
+            if a != b:
+                return False
+            if not a:
+                return True
+
+
+def _table(play: Play) -> Table:
+    table = Table(title="What was shared with whom", title_justify="left", show_lines=True)
+    for name in ("Authority", "Basis", "Decision", "What happened"):
+        table.add_column(name, overflow="fold")
+    colour = {"permit": "green", "hold": "yellow", "deny": "red"}
+    for act in play.acts:
+        decision = f"[{colour[act.decision]}]{act.decision}[/]"
+        happened = [*act.happened, f"{act.files} files, {act.size:,} bytes"] if act.files else []
+        table.add_row(
+            act.planned.authority,
+            act.basis,
+            decision,
+            "\n".join(filter(None, [act.why, *happened])),
+        )
+    return table
+
+
+def _next(play: Play, *, keep: bool) -> str:
+    root = play.stage.root
+    if not keep:
+        return (
+            "Next: KEEP=1 make demo leaves the gateway running to try by hand; "
+            "INPUT=some/folder make demo plays it with your own files."
+        )
+    waiting = next((a.share for a in play.acts if a.decision == "hold"), "SHARE")
+    return (
+        f"The gateway runs on with everything in {root}. In another terminal, try:\n"
+        f"  gateway share list --as {root}/people/sharer\n"
+        f"  gateway share show {waiting} --as {root}/people/sharer\n"
+        f"  gateway ledger show --as {root}/people/compliance\n"
+        f"  gateway inbox --all --as {root}/people/{play.scenario.authorities[0].short}\n"
+        "Press Ctrl-C here to stop it and remove everything."
+    )
+
+
+def demo(
+    source: Annotated[
+        Optional[Path], typer.Option("--input", help="Folder of files to share; default: made up.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the gateway running.")] = False,
+    scenario: Annotated[Path, typer.Option(help="What to play, as YAML.")] = SCENARIO,
+    policy: Annotated[Optional[Path], typer.Option(help="Policy folder; default: shipped.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the made-up files.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON as well.")] = False,
+) -> None:
+    """Play the main job on loopback with fresh keys, and check that all of it holds."""
+    begun = time.monotonic()
+    with explained():
+        plan = load(scenario)
+    stage = Stage(Path(tempfile.mkdtemp(prefix="gateway-demo-")), free_port(), free_port())
+    play = Play(stage, plan, source or stage.root / "material")
+    try:
+        if source is None:
+            material.make(play.material, seed)
+        _perform(play, policy)
+        _report(play, time.monotonic() - begun, keep=keep)
+        if json:
+            show(_result(play), "", as_json=True)
+        if keep and not play.problems and stage.server is not None:
+            stage.server.wait()
+    except CommandError as error:
+        play.problems.append(str(error))
+        _out.print(f"[bold red]stopped:[/] {error}", markup=True)
+    except KeyboardInterrupt:
+        _out.print("stopped")
+    finally:
+        stage.close()
+    if play.problems:
+        raise typer.Exit(1)
+
+
+def _perform(play: Play, policy: Path | None) -> None:
+    count = len(play.scenario.authorities)
+    play.say(f"Making a gateway, its people and {count} authorities with fresh keys")
+    play.stage.set_up(play.scenario.authorities, policy)
+    with explained():
+        play.stage.start()
+    play.say(f"The gateway serves on http://127.0.0.1:{play.stage.port}")
+    play.perform()
+
+
+def _report(play: Play, seconds: float, *, keep: bool) -> None:
+    _out.print()
+    _out.print(_table(play))
+    verdict = (
+        "[bold red]It differs from the scenario."
+        if play.problems
+        else "[bold green]All of it holds."
+    )
+    _out.print(f"{verdict}[/] Ledger: {play.ledger['size']} entries. {seconds:.0f} seconds.")
+    _out.print(_next(play, keep=keep), markup=False, soft_wrap=True)
+
+
+def _result(play: Play) -> dict[str, Any]:
+    shares = [
+        {
+            "authority": act.planned.authority,
+            "share": act.share,
+            "decision": act.decision,
+            "why": act.why,
+            "happened": act.happened,
+            "files": act.files,
+            "bytes": act.size,
+        }
+        for act in play.acts
+    ]
+    return {"shares": shares, "ledger": play.ledger, "problems": play.problems}
