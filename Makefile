@@ -30,8 +30,8 @@ lint: $(VENV)/.dev ## Check form, types, layers, and the shipped policy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gateway policy check --folder policies
-	$(BIN)/gateway policy test --folder policies
+	$(BIN)/gateway policy check policies
+	$(BIN)/gateway policy test policies
 
 long: $(VENV)/.dev ## Run the campaigns that take an hour
 	GATEWAY_INSIST=1 $(BIN)/python -m pytest -s -m long

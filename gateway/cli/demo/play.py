@@ -240,7 +240,8 @@ def _table(play: Play) -> Table:
     colour = {"permit": "green", "hold": "yellow", "deny": "red"}
     for act in play.acts:
         decision = f"[{colour[act.decision]}]{act.decision}[/]"
-        happened = [*act.happened, f"{act.files} files, {act.size:,} bytes"] if act.files else []
+        moved = [f"{act.files} file(s), {act.size:,} bytes"] if act.files else []
+        happened = [*act.happened, *moved]
         table.add_row(
             act.planned.authority,
             act.basis,
