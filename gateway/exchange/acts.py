@@ -361,8 +361,8 @@ def check_name(name: str) -> None:
     Raises ValueError for absolute paths, `..`, empty parts, parts of over 255 bytes, control
     characters, and what Windows would read as a device, drive or stream.
     """
-    if not 0 < len(name.encode("utf-8", "surrogatepass")) <= 1024:
-        raise ValueError("a name has 1 to 1024 bytes")
+    if len(name.encode("utf-8", "surrogatepass")) > 1024:
+        raise ValueError("a name has at most 1024 bytes")
     if any(c in '\\:*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise ValueError('a name holds no control characters and none of \\ : * ? " < > |')
     for part in name.split("/"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.exchange import acts, directory, manifest, messages, receipts, tokens
 from gateway.exchange.acts import Order, Particulars, check_name
-from gateway.exchange.directory import Directory, Root, Set, View
+from gateway.exchange.directory import Directory, Entry, Root, Set, View
 from gateway.exchange.entitlement import LoggedOrder, check_entitled
 from gateway.exchange.parse import plain
 from gateway.exchange.parties import Key, Member, Party, Role, Status, Use
@@ -576,6 +576,38 @@ def test_a_forged_path_is_refused() -> None:
     for wrong in (path[:-1], (*path, path[0]), ()):
         with pytest.raises(VerificationError, match="does not belong"):
             directory.open_view(view_with(path=wrong), TRUST)
+
+
+def stated(root: str) -> str:
+    """Return a statement of this root, as the custodians would sign it."""
+    statement = plain(directory.Statement(1, "2026-11-23T16:18:00Z", "2026-11-30T16:18:00Z", root))
+    return sign(directory.TYP, statement, *(signer(name) for name in CUSTODIANS[:2])).decode()
+
+
+def climbed(levels: int) -> tuple[tuple[str, ...], str]:
+    """Return a path of so many levels from place 0, and the root that it leads to."""
+    node = sha256(b"\x00" + bytes(32) + canonical_json(plain(AUTHORITY)))
+    for _ in range(levels):
+        node = sha256(b"\x01" + node + bytes(32))
+    return (b64url(bytes(32)),) * levels, b64url(node)
+
+
+def test_a_tree_of_another_depth_is_refused_even_if_it_was_signed() -> None:
+    for levels in (0, 11, 12, 13):
+        path, root = climbed(levels)
+        view = encoded(View(stated(root), (Entry(0, b64url(bytes(32)), AUTHORITY, path),)))
+        if levels == directory.DEPTH:
+            assert directory.open_view(view, TRUST).parties == (AUTHORITY,)
+            continue
+        with pytest.raises(VerificationError, match="does not belong"):
+            directory.open_view(view, TRUST)
+
+
+def test_a_root_in_a_second_spelling_is_refused_even_if_it_was_signed() -> None:
+    path, root = climbed(directory.DEPTH)
+    view = View(stated(f"{root}="), (Entry(0, b64url(bytes(32)), AUTHORITY, path),))
+    with pytest.raises(MalformedError, match="not canonical"):
+        directory.open_view(encoded(view), TRUST)
 
 
 @pytest.mark.parametrize("shift", [1, 2, 4096, -4096, 1 << 40])

@@ -18,6 +18,15 @@ from tests.vectors import ROOT
 ATTACKS = "tests/exchange/test_attacks.py"
 VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
     "tokens": ("tests/exchange/test_tokens.py", frozenset()),
+    "entitlement": (ATTACKS, frozenset()),
+    "acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge", "check_name"})),
+    "manifest": (ATTACKS, frozenset({"open_manifest", "check_inner_digest", "open_inner"})),
+    "receipts": (ATTACKS, frozenset({"open_receipt"})),
+    "messages": (ATTACKS, frozenset({"open_message"})),
+    "directory": (
+        ATTACKS,
+        frozenset({"Directory", "_enter_keys", "open_set", "open_view", "_climb"}),
+    ),
 }
 
 
@@ -49,10 +58,17 @@ def run(tests: str, short: str, source: str, folder: Path) -> tuple[int, str]:
             "--tb=no",
             "-p",
             "no:cacheprovider",
+            "-c",
+            os.devnull,
+            f"--rootdir={ROOT}",
             tests,
         ],
         cwd=ROOT,
-        env={**os.environ, "GATEWAY_MUTANT": f"gateway.exchange.{short}={file}"},
+        env={
+            **os.environ,
+            "GATEWAY_MUTANT": f"gateway.exchange.{short}={file}",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # half of the time
+        },
         capture_output=True,
         text=True,
         timeout=120,
