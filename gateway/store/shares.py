@@ -282,9 +282,10 @@ def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
     )
 
 
-def end_serving(conn: Connection, name: str, state: str, sent: int) -> None:
-    """Keep how a range ended and how many bytes were handed to the network."""
-    conn.execute(update(servings).where(servings.c.id == name).values(state=state, sent=sent))
+def end_serving(conn: Connection, name: str, state: str, sent: int) -> bool:
+    """Keep how an open range ended and how many bytes were handed to the network; False if it had."""
+    change = update(servings).where(servings.c.id == name, servings.c.state == "open")
+    return conn.execute(change.values(state=state, sent=sent)).rowcount == 1
 
 
 def open_servings(conn: Connection) -> list[Serving]:

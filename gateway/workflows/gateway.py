@@ -56,7 +56,10 @@ class Signed:
 
 @dataclass(slots=True)
 class Gateway:
-    """Everything that workflows use. Built once, in the composition root."""
+    """Everything that workflows use. Built once, in the composition root.
+
+    *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
+    """
 
     engine: Engine
     writer: Writer
@@ -73,6 +76,8 @@ class Gateway:
     quarantine: str | None = None
     stopped: set[str] = field(default_factory=set)
     waiting: dict[str, threading.Lock] = field(default_factory=dict)
+    underway: set[tuple[str, str]] = field(default_factory=set)
+    settled: threading.Condition = field(default_factory=threading.Condition)
     _locks: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -4,6 +4,7 @@ A range served is two entries: *authorised*, integrated before its first byte le
 or *interrupted* after its last. Not yours and not there look alike.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from gateway.kernel.errors import (
     ForbiddenError,
     MalformedError,
     NotFoundError,
+    UnavailableError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
@@ -37,6 +39,8 @@ from gateway.workflows.gateway import (
 )
 
 MIN_RANGE = 1 << 20  # bytes: shorter ranges that do not reach the end cost quota
+_PAUSES = (0.05, 0.2, 0.8)  # seconds between tries to log how a range ended
+_SETTLE = 2.0  # seconds that a receipt waits for the ends of ranges that are being logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
         raise made
     if isinstance(made, str):
         raise ConflictError(made)
+    with gateway.settled:
+        gateway.underway.add((made.share, made.id))
     return made
 
 
@@ -207,13 +213,19 @@ def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes
 
 
 def ended(gateway: Gateway, signed_actor: str, serving: Serving, sent: int, recipient: str) -> None:
-    """Log how a range ended: *finished* if every byte was handed to the network."""
+    """Log how a range ended: *finished* if every byte was handed to the network.
+
+    Tried again if the database fails: nobody else would, and a range without its end cannot be
+    acknowledged.
+    """
     now = gateway.now()
     whole = sent == serving.end - serving.first
     kind = Kind.RANGE_FINISHED if whole else Kind.RANGE_INTERRUPTED
 
     def job(tx: Transaction) -> None:
-        shares.end_serving(tx.conn, serving.id, "finished" if whole else "interrupted", sent)
+        state = "finished" if whole else "interrupted"
+        if not shares.end_serving(tx.conn, serving.id, state, sent):
+            return  # committed by a try whose answer was lost
         tx.record(
             Entry(
                 kind=kind,
@@ -226,7 +238,17 @@ def ended(gateway: Gateway, signed_actor: str, serving: Serving, sent: int, reci
             )
         )
 
-    gateway.writer.run(job, entries_only=True)
+    try:
+        for pause in _PAUSES:
+            try:
+                return gateway.writer.run(job, entries_only=True)
+            except UnavailableError:
+                time.sleep(pause)
+        gateway.writer.run(job, entries_only=True)
+    finally:
+        with gateway.settled:
+            gateway.underway.discard((serving.share, serving.id))
+            gateway.settled.notify_all()
 
 
 def close_open_servings(gateway: Gateway) -> int:
@@ -245,6 +267,8 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     receipt = open_receipt(signed.order.body, signed.actor, now)
     if receipt.share != share_id:
         raise MalformedError("the receipt is of another share", field="/share")
+    if receipt.rung is Rung.PULLED:
+        _settle(gateway, share_id)
 
     def work(tx: Transaction) -> Answer:
         share = visible(tx.conn, signed, share_id)
@@ -278,6 +302,14 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         return {"share": share_id, "state": state.value, "entry": entry}
 
     return perform(gateway, signed, work, creates=receipt.id)
+
+
+def _settle(gateway: Gateway, share_id: str) -> None:
+    """Wait for ranges whose last byte has arrived before their end was logged."""
+    with gateway.settled:
+        gateway.settled.wait_for(
+            lambda: all(share != share_id for share, _ in gateway.underway), timeout=_SETTLE
+        )
 
 
 def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:
