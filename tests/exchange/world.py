@@ -95,3 +95,8 @@ def actor(member: Member, party: Party) -> Actor:
 def seconds(number: float) -> datetime:
     """Return the moment so many seconds from now."""
     return NOW + timedelta(seconds=number)
+
+
+def spell_key(text: str, use: Use = Use.ENVELOPE) -> Key:
+    """Return an age key of this text."""
+    return Key(use, "x25519", text, Status.ACTIVE, BEGIN, END)
