@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable, Sequence
 
-from gateway.envelope.keys import FILE_KEY_SIZE, Identity, Recipient, hkdf
+from gateway.envelope.keys import Identity, Recipient, hkdf
 from gateway.envelope.stanza import INTRO, Parsed, b64, parse
 from gateway.kernel.errors import MalformedError, VerificationError
 
@@ -32,8 +32,6 @@ def unwrap(data: bytes, identities: Iterable[Identity]) -> bytes:
     """
     parsed = parse(data)
     file_key = _match(parsed, identities)
-    if len(file_key) != FILE_KEY_SIZE:
-        raise MalformedError("file key has the wrong size")
     if not hmac.compare_digest(_mac(file_key, parsed.covered), parsed.mac):
         raise VerificationError("header MAC does not hold")
     return file_key
