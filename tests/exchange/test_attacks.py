@@ -119,7 +119,7 @@ def entitled(
         vault_header=header,
         recipient=recipient,
         audience=AUDIENCE,
-        directory=among or everybody(),
+        directory_at=lambda _: among or everybody(),
     )
 
 
@@ -230,6 +230,30 @@ def test_an_order_by_a_key_that_was_revoked_entitles_nobody() -> None:
     among = with_keys(key("sharer", status=Status.REVOKED))
     with pytest.raises(UnauthorizedError, match="revoked"):
         entitled(among=among)
+
+
+def test_each_order_is_judged_by_the_directory_of_its_own_time() -> None:
+    retired = with_keys(key("sharer", status=Status.RETIRED))
+    later = order(RELEASE, "releaser", MECHANISM.members[1], at=seconds(3600))
+
+    def entitle(deposit_sees: Directory, release_sees: Directory) -> acts.Deposit:
+        return check_entitled(
+            deposited(),
+            later,
+            vault_header=HEADER,
+            recipient=AUTHORITY.id,
+            audience=AUDIENCE,
+            directory_at=lambda at: deposit_sees if at == NOW else release_sees,
+        )
+
+    keeps_releaser = everybody(
+        msgspec.structs.replace(MECHANISM, members=MECHANISM.members[1:]), AUTHORITY
+    )
+    assert entitle(everybody(), keeps_releaser).item == ITEM
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        entitle(retired, everybody())
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        entitle(everybody(), retired)
 
 
 # Who may order what
