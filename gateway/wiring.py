@@ -22,7 +22,7 @@ from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import decode
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Member, Party, Use
-from gateway.kernel.encoding import Json, b64url, hex_sha256
+from gateway.kernel.encoding import Json, b64url, digest_of, hex_sha256
 from gateway.kernel.errors import ConflictError, GatewayError, MalformedError
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import unix
@@ -74,10 +74,18 @@ def load_policy(folder: Path) -> tuple[PolicySet, Register]:
     return policy, register
 
 
+def load_root(folder: Path) -> Root:
+    """Load the pinned trust root. Raises MalformedError."""
+    try:
+        return decode((folder / "root.json").read_bytes().strip(), Root)
+    except OSError:
+        raise MalformedError("the directory has no root.json: run gateway init first") from None
+
+
 def load_directory(folder: Path) -> tuple[Directory, bytes]:
     """Load and verify the directory set. Raises MalformedError or VerificationError."""
+    root = load_root(folder)
     try:
-        root = decode((folder / "root.json").read_bytes(), Root)
         data = (folder / "set.json").read_bytes()
     except OSError:
         raise MalformedError("the directory is not signed yet: run gateway keys sign") from None
@@ -120,7 +128,7 @@ def _build(
     replay = _replay(reading)
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
-    directory, data = load_directory(instance / config.directory)
+    root, directory, data = _accepted_directory(reading, instance / config.directory)
     gateway = Gateway(
         engine=reading,
         writer=writer,
@@ -133,10 +141,20 @@ def _build(
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
         now=now,
-        sets=Sets(directory, data, None, {}),
+        sets=Sets(root, directory, data, None, {}),
     )
     _gate(gateway, instance, config)
     return gateway
+
+
+def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, bytes]:
+    """Return root and directory to begin with: the set last accepted, else the folder's first."""
+    root = load_root(folder)
+    with engine.connect() as conn:
+        latest = sets.latest_directory(conn)
+    if latest is None:
+        return root, *load_directory(folder)
+    return root, open_set(latest[1], root), latest[1]
 
 
 def _replay(engine: Engine) -> Replay:
@@ -179,6 +197,9 @@ def _sweep(gateway: Gateway) -> int:
 
 def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]:
     """Put newer sets into force, each all or nothing; return why one was not, which leaves the old."""
+    if gateway.quarantine is not None:
+        _log.error("set_refused", reason="quarantine")
+        return [f"nothing is accepted in quarantine: {gateway.quarantine}"]
     refused = []
     for accept, folder in ((_accept_directory, config.directory), (_accept_policy, config.policy)):
         try:
@@ -204,9 +225,6 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
         gateway.writer.run(job)
     elif (directory.number, data) != latest:
         # A rolled-back folder must not bring revoked keys back: the accepted set stays in force.
-        root = decode((folder / "root.json").read_bytes(), Root)
-        kept = replace(gateway.sets, directory=open_set(latest[1], root), directory_data=latest[1])
-        gateway.sets = kept
         raise MalformedError(
             f"directory set {latest[0]} is in force: a new one has a higher number"
         )
@@ -215,7 +233,8 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
 
 def _accept_policy(gateway: Gateway, folder: Path) -> None:
     policy, register = load_policy(folder)
-    digest = hex_sha256(b"".join(policy_files(folder).values()))
+    files = policy_files(folder)
+    digest = digest_of([[name, hex_sha256(files[name])] for name in sorted(files)])
     with gateway.engine.connect() as conn:
         latest = sets.latest_policy(conn)
     if latest != digest:
@@ -285,8 +304,8 @@ async def _publish(gateway: Gateway, copy: HeadCopy) -> None:
         await asyncio.sleep(_PUBLISH_EVERY)
         try:
             await asyncio.to_thread(copy_head, gateway, copy)
-        except OSError as error:
-            _log.error("head_copy_failed", errno=error.errno)
+        except Exception as error:  # whatever it was, the copy must go on being made
+            _log.error("head_copy_failed", defect=type(error).__name__)
 
 
 def copy_head(gateway: Gateway, copy: HeadCopy) -> None:

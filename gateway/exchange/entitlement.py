@@ -4,6 +4,7 @@ Everything is judged from signed orders alone, so that whoever controls the gate
 persons' keys cannot have a file key wrapped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,18 +30,27 @@ def check_entitled(
     vault_header: bytes,
     recipient: str,
     audience: str,
-    directory: Directory,
+    directory_at: Callable[[datetime], Directory],
 ) -> Deposit:
     """Return the deposit record if both orders entitle *recipient* to this very header.
+
+    Each order is judged by the directory that was in force when it was logged: what a person ordered
+    while entitled stays ordered after her key has ended, and a crash in between changes nothing.
 
     Raises VerificationError when the header, item or recipient is not the one both orders name;
     UnauthorizedError or ForbiddenError when an order is not what it claims to be.
     """
     depositor, record = judge(
-        deposit.order, audience=audience, directory=directory, logged=deposit.logged
+        deposit.order,
+        audience=audience,
+        directory=directory_at(deposit.logged),
+        logged=deposit.logged,
     )
     releaser, order = judge(
-        release.order, audience=audience, directory=directory, logged=release.logged
+        release.order,
+        audience=audience,
+        directory=directory_at(release.logged),
+        logged=release.logged,
     )
     if not isinstance(record, Deposit) or not isinstance(order, Release):
         raise VerificationError("the orders are not a deposit record and a release")

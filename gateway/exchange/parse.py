@@ -1,5 +1,6 @@
 """Strict decoding of JSON into typed, frozen structures: unknown members and wrong types are refused."""
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,13 @@ def build(value: object, kind: type[T]) -> T:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
-        raise MalformedError(message.lower(), field=place.rstrip("`") or "/") from None
+        raise MalformedError(message.lower(), field=_pointer(place.rstrip("`"))) from None
+
+
+def _pointer(path: str) -> str:
+    """Turn `.act.items[0]` into the JSON pointer `/act/items/0` (RFC 6901); an unnamed key into `*`."""
+    dotted = re.sub(r"\[(\d+)\]", r".\1", path.replace("[...]", ".*"))
+    return dotted.replace(".", "/") or "/"
 
 
 def decode(data: bytes, kind: type[T]) -> T:

@@ -1,6 +1,6 @@
 """The only code that opens the vault. Everything that is unwrapped goes through `Keyholder.wrap`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.envelope import Identity, parse_recipient, unwrap, wrap
@@ -27,10 +27,12 @@ class Keyholder:
         recipient: str,
         *,
         directory: Directory,
+        directory_at: Callable[[datetime], Directory],
         now: datetime,
     ) -> bytes:
         """Return the header that wraps the item's file key to *recipient* (a party id).
 
+        The orders are judged by the directories of their time, the recipient's keys by *directory*.
         Raises what `check_entitled` raises if the orders do not name just this header and recipient,
         ConflictError if the recipient has no key of the item's suite.
         """
@@ -40,7 +42,7 @@ class Keyholder:
             vault_header=vault_header,
             recipient=recipient,
             audience=self._audience,
-            directory=directory,
+            directory_at=directory_at,
         )
         keys = envelope_keys(directory.party(recipient), record.suite, now)
         if not keys:

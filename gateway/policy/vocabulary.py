@@ -106,22 +106,22 @@ class Vocabulary:
             if attribute is None or not path.startswith(namespace + "."):
                 own = {a for a in self.attributes if a.startswith(namespace + ".")}
                 raise MalformedError(f"unknown fact {path!r}{nearest(path, own)}", field=path)
-            fact = _from_json(value)
-            if fact is None:
+            if value is None:
                 continue
-            if not attribute.valid(fact):
+            fact = _from_json(value)
+            if fact is None or not attribute.valid(fact):
                 hint = nearest(str(value), attribute.values)
-                message = f"{path} is a {attribute.type.value} and cannot be {value!r}{hint}"
+                message = f"{path} is of type {attribute.type.value} and cannot be {value!r}{hint}"
                 raise MalformedError(message, field=path)
             found[path] = fact
         return found
 
 
 def _from_json(value: Json) -> Fact | None:
+    """Return the fact that a JSON value spells, or None for what spells none."""
     if isinstance(value, list):
-        if not all(isinstance(word, str) for word in value):
-            return ""
-        return frozenset(str(word) for word in value)
+        words = frozenset(word for word in value if isinstance(word, str))
+        return words if len(words) == len(value) else None
     return None if isinstance(value, dict) else value
 
 

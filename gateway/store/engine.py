@@ -19,13 +19,15 @@ _LOCK = 0x65766964  # "evid": the advisory lock of the server that integrates th
 
 def connect(url: str, *, writer: bool = False) -> Engine:
     """Return an engine for *url*; the *writer*'s has one connection and takes the write lock first."""
-    engine = create_engine(
-        url, poolclass=QueuePool, pool_size=1 if writer else 16, max_overflow=0 if writer else 16
-    )
-    if engine.dialect.name == "sqlite":
+    connections, more = (1, 0) if writer else (16, 16)
+    if url.startswith("sqlite"):
+        engine = create_engine(url, poolclass=QueuePool, pool_size=connections, max_overflow=more)
         _sqlite(engine, writer=writer)
-    else:
-        event.listen(engine, "connect", _postgresql)
+        return engine
+    # A reader sees one snapshot, as on SQLite: a proof is made of several queries.
+    level = "READ COMMITTED" if writer else "REPEATABLE READ"
+    engine = create_engine(url, isolation_level=level, pool_size=connections, max_overflow=more)
+    event.listen(engine, "connect", _postgresql)
     return engine
 
 
@@ -39,6 +41,7 @@ def _sqlite(engine: Engine, *, writer: bool) -> None:
             "foreign_keys=ON",
             "busy_timeout=10000",
             "secure_delete=ON",
+            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes past the guards
         ):
             raw.execute(f"PRAGMA {pragma}")
 

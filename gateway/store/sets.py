@@ -15,6 +15,15 @@ def latest_directory(conn: Connection) -> tuple[int, bytes] | None:
     return (row.number, row.data) if row else None
 
 
+def directory_at(conn: Connection, moment: datetime) -> bytes | None:
+    """Return the data of the directory set that was in force at *moment*."""
+    query = select(directory_sets.c.data).where(directory_sets.c.at <= moment)
+    data: bytes | None = conn.execute(
+        query.order_by(directory_sets.c.number.desc()).limit(1)
+    ).scalar()
+    return data
+
+
 def accept_directory(conn: Connection, number: int, data: bytes, digest: str, at: datetime) -> None:
     """Put a directory set into force. Raises ConflictError unless its number is the next higher."""
     latest = latest_directory(conn)

@@ -104,9 +104,9 @@ async def _readyz(request: web.Request) -> web.Response:
         )
         if bad
     ]
-    warnings = (
-        ["the ledger head's copy lies on the same volume"] if request.app[SAME_VOLUME] else []
-    )
+    warnings = [f"release of {share} is stuck: {why}" for share, why in gateway.stuck.items()]
+    if request.app[SAME_VOLUME]:
+        warnings.append("the ledger head's copy lies on the same volume")
     body = {"ready": not problems_found, "problems": problems_found, "warnings": warnings}
     return web.json_response(body, status=503 if problems_found else 200)
 

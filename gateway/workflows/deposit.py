@@ -7,7 +7,7 @@ answered. A crash in between may seal the same bytes again, never others under t
 import hashlib
 
 from gateway.envelope import CHUNK, Body, body_size, new_file_key, new_nonce, wrap
-from gateway.exchange.acts import Complete, Deposit, OpenUpload, act_of
+from gateway.exchange.acts import MAX_PARTS, Complete, Deposit, OpenUpload, act_of
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import plain
 from gateway.kernel.encoding import digest_of, hex_sha256
@@ -28,7 +28,7 @@ from gateway.workflows.gateway import (
 )
 
 MAX_PART = 8 << 20  # bytes: parts are held in memory until their digest is checked
-MAX_SIZE = 1 << 40  # bytes
+MAX_SIZE = MAX_PARTS * MAX_PART  # bytes
 
 
 def open_upload(gateway: Gateway, signed: Signed) -> Answer:

@@ -1,6 +1,7 @@
 """What every workflow stands on: the stores, the keys, the sets in force, and how an order is performed."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from gateway import telemetry
 from gateway.envelope import Recipient
 from gateway.exchange.acts import Act, Order, act_of, check_rights
-from gateway.exchange.directory import Actor, Directory
+from gateway.exchange.directory import Actor, Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.tokens import LEEWAY, Claims
@@ -19,6 +20,7 @@ from gateway.kernel.encoding import Json, canonical_json, parse_json
 from gateway.kernel.errors import (
     ForbiddenError,
     GatewayError,
+    NotFoundError,
     QuarantinedError,
     UnauthorizedError,
     UnavailableError,
@@ -27,7 +29,7 @@ from gateway.kernel.signing import Signer
 from gateway.keyholder.vault import Keyholder
 from gateway.ledger import Verifier
 from gateway.policy import PolicySet, Register
-from gateway.store import orders
+from gateway.store import orders, sets
 from gateway.store.blobs import LocalBlobs
 from gateway.store.replay import Replay
 from gateway.store.writer import Log, Transaction, Writer
@@ -39,6 +41,7 @@ Answer = dict[str, Json]
 class Sets:
     """The directory and policy in force; swapped whole, so that one request sees one pair."""
 
+    root: Root
     directory: Directory
     directory_data: bytes
     policy: PolicySet | None
@@ -58,7 +61,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
+    *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
     """
 
     engine: Engine
@@ -75,9 +78,12 @@ class Gateway:
     sets: Sets
     quarantine: str | None = None
     stopped: set[str] = field(default_factory=set)
-    waiting: dict[str, threading.Lock] = field(default_factory=dict)
+    stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)
     settled: threading.Condition = field(default_factory=threading.Condition)
+    _waiting: "weakref.WeakValueDictionary[str, threading.Lock]" = field(
+        default_factory=weakref.WeakValueDictionary
+    )
     _locks: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -88,7 +94,15 @@ class Gateway:
     def lock(self, name: str) -> threading.Lock:
         """Return the lock of one upload or share: its workflows run one after another."""
         with self._locks:
-            return self.waiting.setdefault(name, threading.Lock())
+            return self._waiting.setdefault(name, threading.Lock())
+
+    def directory_at(self, moment: datetime) -> Directory:
+        """Return the directory that was in force at *moment*. Raises NotFoundError."""
+        with self.engine.connect() as conn:
+            data = sets.directory_at(conn, moment)
+        if data is None:
+            raise NotFoundError("no directory was in force then")
+        return open_set(data, self.sets.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,11 @@ def _once(tx: Transaction, signed: Signed, work: Work, creates: str | None) -> A
     return made
 
 
+def _name_of(error: GatewayError) -> str:
+    kinds = (kind.__name__ for kind in type(error).__mro__)
+    return next(name for name in kinds if not name.startswith("_"))
+
+
 def _refuse(tx: Transaction, signed: Signed, error: GatewayError, now: datetime) -> Refused:
     tx.record(
         Entry(
@@ -207,7 +226,7 @@ def _refuse(tx: Transaction, signed: Signed, error: GatewayError, now: datetime)
             at=now,
             actor=signed.actor.id,
             order=signed.order.digest,
-            outcome=type(error).__name__,
+            outcome=_name_of(error),
             content=str(error),
         )
     )

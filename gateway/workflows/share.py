@@ -26,7 +26,13 @@ from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Party
 from gateway.exchange.shares import State, Step
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
-from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError, VerificationError
+from gateway.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    GatewayError,
+    MalformedError,
+    VerificationError,
+)
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import spell
 from gateway.keyholder.vault import envelope_keys
@@ -174,6 +180,8 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
             return {**_answer(tx.conn, share.id, ruling), "outcome": Outcome.PERMIT.value}
         if act.recipient != share.recipient or act.items != _release_items(tx.conn, package):
             raise VerificationError("the release names other items or another recipient")
+        recipient = _authority(gateway, share.recipient)
+        check_suite(uploads.deposited(tx.conn, package.items), recipient, now)
         digest = shares.keep_decision(
             tx.conn, share.id, "release", ruling.json(), [*ruling.facts], now
         )
@@ -224,15 +232,24 @@ def finish(gateway: Gateway, share_id: str) -> None:
             _prepare(gateway, share_id)
         if state in (State.RELEASED, State.PREPARED):
             _offer(gateway, share_id)
+        gateway.stuck.pop(share_id, None)
 
 
 def finish_all(gateway: Gateway) -> int:
-    """Finish what a crash interrupted; return how many shares that were."""
+    """Finish what a crash interrupted; return how many shares that were.
+
+    One that cannot be finished stays as it is, and is named by /readyz until it can.
+    """
     with gateway.engine.connect() as conn:
         found = shares.in_states(conn, (State.RELEASED, State.PREPARED))
+    done = 0
     for share in found:
-        finish(gateway, share.id)
-    return len(found)
+        try:
+            finish(gateway, share.id)
+            done += 1
+        except GatewayError as error:
+            gateway.stuck[share.id] = str(error)
+    return done
 
 
 def _prepare(gateway: Gateway, share_id: str) -> None:
@@ -250,7 +267,13 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
     made: list[Header] = []
     for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
         data = gateway.keyholder.wrap(
-            deposit, release_order, item.vault_header, share.recipient, directory=directory, now=now
+            deposit,
+            release_order,
+            item.vault_header,
+            share.recipient,
+            directory=directory,
+            directory_at=gateway.directory_at,
+            now=now,
         )
         made.append(Header(n, item.item, data, hex_sha256(data)))
     manifest = _manifest(gateway, share, package, items, made, decision, now)

@@ -193,7 +193,11 @@ def test_unknown_signatures_are_ignored_and_a_failing_known_one_condemns() -> No
         open_note(note.replace(b"text", b"next"), [LOG])
 
 
-@pytest.mark.parametrize("vkey", ["", "a+b+c", "a+00000000+AAAA", f"x y{str(LOG)[22:]}"])
+@pytest.mark.parametrize(
+    "vkey",
+    ["", "a+b+c", "a+00000000+AAAA", f"x y{str(LOG)[22:]}"],
+    ids=["empty", "three-letters", "short", "space-in-name"],
+)
 def test_malformed_verifier_keys_are_refused(vkey: str) -> None:
     with pytest.raises(MalformedError):
         parse_verifier(vkey)
