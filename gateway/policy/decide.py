@@ -219,19 +219,37 @@ def missing(decision: Decision, clearances: Iterable[Clearance], requester: str)
     another basis is void. Other obligations due before release are never met by approvals.
     """
     lacking: dict[str, int] = {}
-    left = _valid(decision, clearances, requester)
+    seats: list[str] = []
     for kind in decision.before:
         term = decision.terms[kind]
         if kind != "approval" or not isinstance(term, tuple):
             lacking[kind] = 1
             continue
-        for role, count in (pair for pair in term if isinstance(pair, tuple)):
-            able = sorted(person for person, roles in left.items() if role in roles)[:count]
-            for person in able:
-                del left[person]
-            if count > len(able):
-                lacking[f"{kind}:{role}"] = count - len(able)
+        seats += (p[0] for p in term if isinstance(p, tuple) for _ in range(p[1]))
+    able = _valid(decision, clearances, requester)
+    taken: dict[str, int] = {}
+    for seat, role in enumerate(seats):
+        if not _fill(seat, seats, able, taken, set()):
+            lacking[f"approval:{role}"] = lacking.get(f"approval:{role}", 0) + 1
     return lacking
+
+
+def _fill(
+    seat: int,
+    seats: Sequence[str],
+    able: Mapping[str, set[str]],
+    taken: dict[str, int],
+    tried: set[str],
+) -> bool:
+    """Find a person for a seat, if need be by moving others to seats of their other roles."""
+    for person in sorted(p for p, roles in able.items() if seats[seat] in roles):
+        if person in tried:
+            continue
+        tried.add(person)
+        if person not in taken or _fill(taken[person], seats, able, taken, tried):
+            taken[person] = seat
+            return True
+    return False
 
 
 def _valid(
