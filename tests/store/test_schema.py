@@ -1,0 +1,61 @@
+"""The schema is what the code says, and what is append-only stays."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, DateTime, Engine, Table, insert, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from gateway.store.engine import upgrade
+from gateway.store.tables import APPEND_ONLY, Instant, metadata
+
+
+def _value(column: Any) -> Any:
+    if isinstance(column.type, (Instant, DateTime)):
+        return datetime.now(UTC)
+    return {int: 1, bytes: b"x", str: "x"}[column.type.python_type]
+
+
+def _fill(conn: Connection, table: Table) -> None:
+    """Insert one row that belongs to nothing."""
+    off, on = (
+        ("PRAGMA defer_foreign_keys=ON", "SELECT 1")  # nothing is committed
+        if conn.dialect.name == "sqlite"
+        else ("SET session_replication_role = replica", "SET session_replication_role = origin")
+    )
+    conn.execute(text(off))
+    conn.execute(insert(table), {column.name: _value(column) for column in table.columns})
+    conn.execute(text(on))
+
+
+def test_a_new_database_has_the_schema_that_the_code_declares(writing: Engine) -> None:
+    with writing.connect() as conn:
+        context = MigrationContext.configure(conn)
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == "0001"
+
+
+def test_an_upgrade_of_a_new_database_changes_nothing(writing: Engine) -> None:
+    upgrade(writing)
+    assert set(inspect(writing).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+@pytest.mark.parametrize("name", APPEND_ONLY)
+def test_the_database_refuses_to_change_what_is_append_only(writing: Engine, name: str) -> None:
+    table = metadata.tables[name]
+    column = next(iter(table.columns)).name
+    replace = ", ".join(column.name for column in table.columns)
+    statements = [f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}"]
+    if writing.dialect.name == "sqlite":
+        statements.append(f"INSERT OR REPLACE INTO {name} SELECT {replace} FROM {name}")
+    else:
+        statements.append(f"TRUNCATE {name} CASCADE")
+    with writing.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        _fill(conn, table)
+        for statement in statements:
+            with pytest.raises(DatabaseError, match="append-only"):
+                conn.execute(text(statement))
+        assert conn.execute(text(f"SELECT count(*) FROM {name}")).scalar() == 1
