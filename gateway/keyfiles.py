@@ -74,6 +74,8 @@ def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
     if mode & 0o077:
         raise MalformedError(f"key file {path.name} is open to others: run chmod 600 on it")
     found = decode(data.strip(), KeyFile)
+    if found.v != 1:
+        raise MalformedError(f"key file {path.name} is of another version")
     if found.kind != kind:
         raise MalformedError(f"key file {path.name} holds a {found.kind} key, expected {kind}")
     if found.secret is not None:

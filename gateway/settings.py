@@ -16,7 +16,7 @@ FILE = "gateway.toml"
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an instance is configured with.
 
-    *audience* is what tokens are made for, *origin* the log's name, *head_copy* where the newest
+    *audience* is what tokens are made for, *url* where clients find the gateway if a proxy stands before it, *origin* the log's name, *head_copy* where the newest
     checkpoint is kept on another volume.
     """
 
@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8443
     admin_host: str = "127.0.0.1"
     admin_port: int = 8444
+    url: str = ""
 
 
 def read(instance: Path) -> Settings:

@@ -4,11 +4,12 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ParamSpec
 
 import structlog
 from aiohttp import web
@@ -37,11 +38,13 @@ from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Transaction, Writer
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
-from gateway.workflows import pull, share
+from gateway.workflows import pull, share, upkeep
 from gateway.workflows.gateway import Gateway, Sets
 
 _log = structlog.get_logger()
+P = ParamSpec("P")
 _PUBLISH_EVERY = 1.0  # seconds between copies of the newest checkpoint
+_UPKEEP_EVERY = 60.0  # seconds
 _DRAIN = 20.0  # seconds that running transfers get at shutdown
 
 
@@ -260,14 +263,18 @@ async def serve(instance: Path) -> None:
             _site(admin, config.admin_host, config.admin_port),
         ):
             stop = _signals(gateway, instance, config)
-            publisher = asyncio.create_task(
-                _publish(gateway, HeadCopy(instance / config.head_copy))
-            )
+            copy = HeadCopy(instance / config.head_copy)
+            tasks = [
+                asyncio.create_task(_repeat(_PUBLISH_EVERY, copy_head, gateway, copy)),
+                asyncio.create_task(_repeat(_UPKEEP_EVERY, upkeep.every_minute, gateway)),
+            ]
             _log.info("serving", host=config.host, port=config.port)
             await stop.wait()
             admin[DRAINING].set()
-            publisher.cancel()
-        copy_head(gateway, HeadCopy(instance / config.head_copy))
+            for task in tasks:
+                task.cancel()
+        upkeep.every_minute(gateway)
+        copy_head(gateway, copy)
 
 
 @asynccontextmanager
@@ -299,13 +306,14 @@ def _signals(gateway: Gateway, instance: Path, config: Settings) -> asyncio.Even
     return stop
 
 
-async def _publish(gateway: Gateway, copy: HeadCopy) -> None:
+async def _repeat(seconds: float, work: Callable[P, None], *args: P.args, **kw: P.kwargs) -> None:
+    """Do *work* every so many seconds, whatever became of it the last time."""
     while True:
-        await asyncio.sleep(_PUBLISH_EVERY)
+        await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(copy_head, gateway, copy)
-        except Exception as error:  # whatever it was, the copy must go on being made
-            _log.error("head_copy_failed", defect=type(error).__name__)
+            await asyncio.to_thread(work, *args, **kw)
+        except Exception as error:
+            _log.error("task_failed", task=work.__name__, defect=type(error).__name__)
 
 
 def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
@@ -358,5 +366,5 @@ def init_instance(
 def place_of(instance: Path, config: Settings) -> ceremony.Place:
     """Return what the key folders of new members need to know."""
     signer = keyfiles.read_signer(instance / config.secrets / "checkpoint.key", passphrase())
-    url = f"http://{config.host}:{config.port}"
+    url = config.url or f"http://{config.host}:{config.port}"
     return ceremony.Place(url, config.audience, str(Verifier(config.origin, signer.public_key)))

@@ -26,6 +26,7 @@ def init(
         bool, typer.Option("--same-volume", help="Accept that the copy shares the database's fate.")
     ] = False,
     audience: Annotated[str, typer.Option(help="What request tokens are made for.")] = "",
+    url: Annotated[str, typer.Option(help="Where clients find it, if behind a proxy.")] = "",
     database: Annotated[str, typer.Option(help="Database URL.")] = "sqlite:///data/gateway.db",
     policy: Annotated[Optional[Path], typer.Option(help="Policy folder to start from.")] = None,
     port: Annotated[int, typer.Option(help="Port of the HTTP service.")] = 8443,
@@ -49,13 +50,14 @@ def init(
                 "set GATEWAY_PASSPHRASE to seal the secret keys, or say --unsealed"
             )
         config = Settings(
-            audience=audience or f"http://127.0.0.1:{port}",
+            audience=audience or url or f"http://127.0.0.1:{port}",
             origin=f"evidence-gateway/{instance.name}",
             database=database,
             head_copy=str(head_copy.resolve()) if head_copy else "data/head-copy",
             same_volume=same_volume,
             port=port,
             admin_port=admin_port,
+            url=url,
         )
         wiring.init_instance(instance, config, None if unsealed else phrase, policy)
     show(

@@ -48,9 +48,9 @@ def push(
 
     async def work(session: Session) -> dict[str, Any]:
         with bar("deposit", sum(s.path.stat().st_size for s in sources)) as progress:
-            records = [await client.deposit(session, source, progress) for source in sources]
-        act = MakePackage(new_id("pkg"), kind, basis, tuple(r.item for r in records), text)
-        made = await session.act("/v1/packages", act)
+            async with client.deposited(session, sources, progress) as records:
+                act = MakePackage(new_id("pkg"), kind, basis, tuple(r.item for r in records), text)
+                made = await session.act("/v1/packages", act)
         items = [{"item": r.item, "name": s.name} for r, s in zip(records, sources, strict=True)]
         return {**made, "items": items}
 

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -55,8 +56,37 @@ def digest_file(path: Path) -> Digests:
 
 async def deposit(session: Session, source: Source, progress: Progress) -> Deposit:
     """Deposit a file; return its deposit record. An interrupted one goes on where it stopped."""
-    digests = await asyncio.to_thread(digest_file, source.path)
-    key = "upload-" + digest_of([str(source.path.resolve()), digests.sha256, source.suite])[:32]
+    async with deposited(session, [source], progress) as (record,):
+        return record
+
+
+@asynccontextmanager
+async def deposited(
+    session: Session, sources: Sequence[Source], progress: Progress
+) -> AsyncIterator[list[Deposit]]:
+    """Deposit files for a block that makes something of them, such as a package.
+
+    Until the block has ended well, the same call finds the same items again instead of new ones.
+    """
+    keys: list[str] = []
+    records = []
+    for source in sources:
+        digests = await asyncio.to_thread(digest_file, source.path)
+        name = [str(source.path.resolve()), digests.sha256, source.suite]
+        keys.append("upload-" + digest_of([*name])[:32])
+        try:
+            records.append(await _deposit(session, source, digests, keys[-1], progress))
+        except ConflictError:  # completed before, with other facts: it becomes another item
+            _forget(session, keys[-1])
+            records.append(await _deposit(session, source, digests, keys[-1], progress))
+    yield records
+    for key in keys:
+        _forget(session, key)
+
+
+async def _deposit(
+    session: Session, source: Source, digests: Digests, key: str, progress: Progress
+) -> Deposit:
     upload = await _upload(session, source, digests, key, progress)
     act = Complete(
         upload=upload,
@@ -74,7 +104,6 @@ async def deposit(session: Session, source: Source, progress: Progress) -> Depos
     answer = await session.act(f"/v1/uploads/{upload}/complete", act)
     record = _vouched(act, source, digests, answer)
     await session.act("/v1/items", record)
-    _forget(session, key)
     return record
 
 

@@ -33,7 +33,8 @@ class LocalBlobs:
             self._sync(path.parent)
             self._sync(self._folder)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            for left in (temporary, path):
+                left.unlink(missing_ok=True)
             why = "is full" if error.errno == errno.ENOSPC else "failed"
             raise UnavailableError(f"the blob store {why}; nothing was kept, try again") from None
         return name

@@ -6,6 +6,7 @@ recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a gener
 gone exactly when the server has forgotten.
 """
 
+import itertools
 import sqlite3
 import threading
 from pathlib import Path
@@ -97,7 +98,9 @@ class PostgresReplay:
 
     def __init__(self, engine: Engine, now: int) -> None:
         # Under a snapshot, a token that another request spends meanwhile would be an error, not a no.
+        self._spent = 0
         self._engine = engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._spent = itertools.count(1)
         with engine.begin() as conn:
             conn.execute(text("CREATE UNLOGGED TABLE IF NOT EXISTS read_boot (recovered BIGINT)"))
             conn.execute(
@@ -116,15 +119,22 @@ class PostgresReplay:
 
     def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
         """Spend a token."""
+        _refuse_early(issued, self._recovered(now), now)
         with self._engine.begin() as conn:
-            recovered = conn.execute(text("SELECT recovered FROM read_boot")).scalar()
-            if recovered is None:  # the server crashed under us: everything spent is forgotten
-                conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
-                recovered = now
-            _refuse_early(issued, int(recovered), now)
+            if next(self._spent) % _PURGE_EVERY == 0:
+                gone = {"before": now - LEEWAY}
+                conn.execute(text("DELETE FROM read_jti WHERE exp < :before"), gone)
             values = {"actor": actor, "jti": token_id, "exp": expires}
             sql = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING RETURNING 1"
             return conn.execute(text(sql), values).first() is not None
+
+    def _recovered(self, now: int) -> int:
+        """Return since when nothing was forgotten; kept at once, or every refusal would put it off."""
+        with self._engine.begin() as conn:
+            recovered = conn.execute(text("SELECT max(recovered) FROM read_boot")).scalar()
+            if recovered is None:  # the server crashed under us: everything spent is forgotten
+                conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
+            return now if recovered is None else int(recovered)
 
     def close(self) -> None:
         """Nothing to close."""

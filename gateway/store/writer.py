@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +23,7 @@ from gateway.kernel.signing import Signer
 from gateway.ledger import Checkpoint, Edge, commit, encode_openings, new_key, only, seal
 from gateway.store import ledger
 
+_log = structlog.get_logger()
 T = TypeVar("T")
 MECHANISM = "mechanism"
 """The audience of the mechanism's own compliance officers."""
@@ -149,10 +151,13 @@ class Writer:
             self._fail(batch, error)
             return
         self._edge, self._pending = self._pending or self._edge, None
-        for hook in self._hooks:
-            hook()
         for queued, result in zip(batch, results, strict=True):
             queued.future.set_result(result)
+        for hook in self._hooks:
+            try:
+                hook()
+            except Exception as error:  # the writer outlives whoever wanted to be woken
+                _log.error("hook_failed", defect=type(error).__name__)
 
     def _fail(self, batch: list[_Queued], error: BaseException) -> None:
         if isinstance(error, DBAPIError):

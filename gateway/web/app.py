@@ -19,7 +19,8 @@ from gateway.web.problems import Handler, problems
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
-_PER_MINUTE = 60
+_SMALL_RANGES = 60  # a minute and key
+_REFUSALS = 300  # a minute and key
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
 SAME_VOLUME: web.AppKey[bool] = web.AppKey("same_volume", bool)
 
@@ -36,12 +37,18 @@ def make_app(gateway: Gateway) -> web.Application:
     """Return the public application."""
     app = web.Application(middlewares=[_measured, problems])
     app[GATEWAY] = gateway
-    app[REFUSALS] = Allowance(_PER_MINUTE)
-    app[SMALL_RANGES] = Allowance(_PER_MINUTE)
+    app[REFUSALS] = Allowance(_REFUSALS)
+    app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
     for module in (uploads, shares, inbox, review):
         app.add_routes(module.routes)
     app.cleanup_ctx.append(_running)
+    app.on_response_prepare.append(_plain)
     return app
+
+
+async def _plain(_: web.Request, response: web.StreamResponse) -> None:
+    """Tell nobody which versions run here."""
+    response.headers["Server"] = "gateway"
 
 
 def make_admin(gateway: Gateway, *, same_volume: bool) -> web.Application:

@@ -11,13 +11,13 @@ from aiohttp import web
 from gateway.exchange import tokens
 from gateway.exchange.acts import Order
 from gateway.kernel.errors import (
-    ConflictError,
-    ForbiddenError,
     GatewayError,
     MalformedError,
+    QuarantinedError,
+    RateLimitedError,
     TooLargeError,
     UnauthorizedError,
-    VerificationError,
+    UnavailableError,
 )
 from gateway.kernel.time import unix
 from gateway.workflows.gateway import Gateway, Signed, refuse
@@ -44,11 +44,14 @@ async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"a body has at most {limit} bytes")
     data = bytearray()
-    async with asyncio.timeout(BODY_SECONDS):
-        async for chunk in request.content.iter_any():
-            data += chunk
-            if len(data) > limit:
-                raise TooLargeError(f"a body has at most {limit} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                data += chunk
+                if len(data) > limit:
+                    raise TooLargeError(f"a body has at most {limit} bytes")
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     return bytes(data)
 
 
@@ -58,13 +61,17 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
     gateway = request.app[GATEWAY]
     digest = hashlib.sha256(body).digest()
     order = Order(token, request.method, request.raw_path, body if keep_body else b"", digest)
-    verified = tokens.verify(
-        token,
-        order.request,
-        audience=gateway.audience,
-        directory=gateway.sets.directory,
-        now=gateway.now(),
-    )
+    try:
+        verified = tokens.verify(
+            token,
+            order.request,
+            audience=gateway.audience,
+            directory=gateway.sets.directory,
+            now=gateway.now(),
+        )
+    except UnauthorizedError:
+        gateway.unauthenticated += 1
+        raise
     return Signed(verified.actor, order, verified.claims)
 
 
@@ -101,21 +108,21 @@ async def act(
 async def performed(
     request: web.Request, signed: Signed, workflow: Callable[..., T], *args: object
 ) -> T:
-    """Run a workflow; a signed request that it refuses by form or right is recorded."""
-    gateway = request.app[GATEWAY]
+    """Run a workflow; a signed request that it refuses is recorded, unless it has done so itself.
+
+    Every refusal makes an entry, so a key has only so many of them a minute. Raises RateLimitedError.
+    """
+    gateway, kid = request.app[GATEWAY], signed.actor.key.kid
+    if request.app[REFUSALS].used_up(kid):
+        raise RateLimitedError("too many refused requests: find out why first", retry_after=60)
     try:
         return await run(request, workflow, gateway, signed, *args)
-    except (ConflictError, ForbiddenError, MalformedError, VerificationError) as error:
-        await _recorded(request, gateway, signed, error)
+    except (UnavailableError, QuarantinedError):
         raise
-
-
-async def _recorded(
-    request: web.Request, gateway: Gateway, signed: Signed, error: GatewayError
-) -> None:
-    """Record a refusal unless the workflow has done so: its token is then spent already."""
-    if request.app[REFUSALS].allow(signed.actor.key.kid):
+    except GatewayError as error:
+        request.app[REFUSALS].allow(kid)
         await run(request, refuse, gateway, signed, error)
+        raise
 
 
 class Allowance:
@@ -128,11 +135,19 @@ class Allowance:
 
     def allow(self, key: str) -> bool:
         """Count one more for *key*; False if it is one too many."""
+        self._turn()
+        self._count[key] = self._count.get(key, 0) + 1
+        return self._count[key] <= self._per_minute
+
+    def used_up(self, key: str) -> bool:
+        """Tell whether one more for *key* would be one too many."""
+        self._turn()
+        return self._count.get(key, 0) >= self._per_minute
+
+    def _turn(self) -> None:
         window = int(asyncio.get_running_loop().time()) // 60
         if window != self._window:
             self._window, self._count = window, {}
-        self._count[key] = self._count.get(key, 0) + 1
-        return self._count[key] <= self._per_minute
 
 
 REFUSALS: web.AppKey[Allowance] = web.AppKey("refusals", Allowance)

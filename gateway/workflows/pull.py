@@ -7,6 +7,7 @@ or *interrupted* after its last. Not yours and not there look alike.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Role
 from gateway.exchange.receipts import STEP, Receipt, Rung, open_receipt
 from gateway.exchange.shares import PULLABLE, VISIBLE, State
+from gateway.kernel.encoding import digest_of
 from gateway.kernel.errors import (
     ConflictError,
     ForbiddenError,
@@ -28,7 +30,7 @@ from gateway.policy import Outcome
 from gateway.store import inbox, shares, uploads
 from gateway.store.shares import Header, KeptManifest, Serving, Share
 from gateway.store.writer import Transaction
-from gateway.workflows.decide import rule
+from gateway.workflows.decide import Ruling, rule
 from gateway.workflows.gateway import (
     Answer,
     Gateway,
@@ -129,7 +131,7 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
             share = visible(tx.conn, signed, item.share)
         except NotFoundError as error:  # a value: this transaction may carry others' entries
             return error
-        why = _suspended(gateway, tx.conn, share)
+        why, ruling = _suspended(gateway, tx.conn, share)
         kind = Kind.REFUSED if why else Kind.RANGE_AUTHORISED
         entry = tx.record(
             Entry(
@@ -139,7 +141,7 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
                 order=signed.order.digest,
                 subject=item.share,
                 recipient=share.recipient,
-                decision=None if why else _digest(tx.conn, item.share),
+                decision=_decision(tx.conn, share.id, ruling, now) if ruling else None,
                 outcome=why or None,
                 content={"n": item.n, "first": first, "end": end},
             )
@@ -162,25 +164,28 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
     return made
 
 
-def _digest(conn: Connection, share_id: str) -> str:
-    decision = shares.latest_decision(conn, share_id)
-    return str(decision["basis"])
+def _decision(conn: Connection, share_id: str, ruling: Ruling, now: datetime) -> str:
+    """Return the digest of the decision that a range rests on; keep it if it is a new one."""
+    digest = digest_of(ruling.json())
+    if digest_of(shares.latest_decision(conn, share_id)) != digest:
+        shares.keep_decision(conn, share_id, "range", ruling.json(), [*ruling.facts], now)
+    return digest
 
 
-def _suspended(gateway: Gateway, conn: Connection, share: Share) -> str:
-    """Return why a share may not be pulled now, in words for its recipient, or nothing."""
+def _suspended(gateway: Gateway, conn: Connection, share: Share) -> tuple[str, Ruling | None]:
+    """Return why a share may not be pulled now, in words for its recipient, or nothing; and the ruling."""
     if share.state is State.RECALLED:
-        return "the share was recalled"
+        return "the share was recalled", None
     package = shares.package(conn, share.package)
     recipient = gateway.sets.directory.party(share.recipient)
     ruling = rule(
         gateway, conn, package, recipient, gateway.now(), share=share.id, requester=share.proposer
     )
-    return "" if ruling.outcome is Outcome.PERMIT else "the share is suspended"
+    return "" if ruling.outcome is Outcome.PERMIT else "the share is suspended", ruling
 
 
 def _check_pullable(gateway: Gateway, conn: Connection, share: Share) -> None:
-    why = _suspended(gateway, conn, share)
+    why, _ = _suspended(gateway, conn, share)
     if why or share.state not in PULLABLE:
         raise ConflictError(why or "the share cannot be pulled")
 
@@ -212,7 +217,7 @@ def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes
         left_to_skip = 0
 
 
-def ended(gateway: Gateway, signed_actor: str, serving: Serving, sent: int, recipient: str) -> None:
+def ended(gateway: Gateway, actor: str | None, serving: Serving, sent: int, recipient: str) -> None:
     """Log how a range ended: *finished* if every byte was handed to the network.
 
     Tried again if the database fails: nobody else would, and a range without its end cannot be
@@ -230,7 +235,7 @@ def ended(gateway: Gateway, signed_actor: str, serving: Serving, sent: int, reci
             Entry(
                 kind=kind,
                 at=now,
-                actor=signed_actor,
+                actor=actor,
                 subject=serving.share,
                 recipient=recipient,
                 cause=serving.entry,
@@ -257,7 +262,8 @@ def close_open_servings(gateway: Gateway) -> int:
         found = shares.open_servings(conn)
         parties = {s.share: shares.get(conn, s.share).recipient for s in found}
     for serving in found:
-        ended(gateway, serving.kid, serving, 0, parties[serving.share])
+        actor = gateway.sets.directory.actor(serving.kid)
+        ended(gateway, actor.id if actor else None, serving, 0, parties[serving.share])
     return len(found)
 
 
