@@ -1,6 +1,6 @@
 """Copies of a module, each with one single check removed.
 
-A check is an `if` that only raises: each operand of its `or`, each link of its comparison chain and
+A check is an `if` that ends in raising: each operand of its `or`, each link of its comparison chain and
 each element of its tuple comparison is removed once. A check is also a call whose result nobody
 reads, strict decoding (against a lenient one), and the refusal of unknown members.
 """
@@ -65,7 +65,7 @@ class _Swap(ast.NodeTransformer):
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     match node:
-        case ast.If(test=test, body=[ast.Raise()], orelse=[]):
+        case ast.If(test=test, body=[*_, ast.Raise()], orelse=[]):
             for what, weaker in _weaker(test):
                 yield f"if {what}", ast.If(weaker, node.body, []) if weaker else ast.Pass()
         case ast.Expr(value=ast.Call() as call):

@@ -17,13 +17,20 @@ from tests.vectors import ROOT
 
 ATTACKS = "tests/exchange/test_attacks.py"
 VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
-    "tokens": ("tests/exchange/test_tokens.py", frozenset()),
-    "entitlement": (ATTACKS, frozenset()),
-    "acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge", "check_name"})),
-    "manifest": (ATTACKS, frozenset({"open_manifest", "check_inner_digest", "open_inner"})),
-    "receipts": (ATTACKS, frozenset({"open_receipt"})),
-    "messages": (ATTACKS, frozenset({"open_message"})),
-    "directory": (
+    "kernel.signing": (
+        "tests/kernel/test_signing.py",
+        frozenset({"check_signature", "verify", "_parts", "_text"}),
+    ),
+    "exchange.tokens": ("tests/exchange/test_tokens.py", frozenset()),
+    "exchange.entitlement": (ATTACKS, frozenset()),
+    "exchange.acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge", "check_name"})),
+    "exchange.manifest": (
+        ATTACKS,
+        frozenset({"open_manifest", "check_inner_digest", "open_inner"}),
+    ),
+    "exchange.receipts": (ATTACKS, frozenset({"open_receipt"})),
+    "exchange.messages": (ATTACKS, frozenset({"open_message"})),
+    "exchange.directory": (
         ATTACKS,
         frozenset({"Directory", "_enter_keys", "open_set", "open_view", "_climb"}),
     ),
@@ -40,7 +47,7 @@ def every() -> list[tuple[str, Mutant]]:
 
 
 def source_of(short: str) -> str:
-    return (ROOT / "gateway" / "exchange" / f"{short}.py").read_text()
+    return (ROOT / "gateway" / f"{short.replace('.', '/')}.py").read_text()
 
 
 def run(tests: str, short: str, source: str, folder: Path) -> tuple[int, str]:
@@ -66,7 +73,7 @@ def run(tests: str, short: str, source: str, folder: Path) -> tuple[int, str]:
         cwd=ROOT,
         env={
             **os.environ,
-            "GATEWAY_MUTANT": f"gateway.exchange.{short}={file}",
+            "GATEWAY_MUTANT": f"gateway.{short}={file}",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # half of the time
         },
         capture_output=True,

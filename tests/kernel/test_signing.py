@@ -171,6 +171,8 @@ def test_the_place_of_a_second_signature_may_be_filled() -> None:
         lambda v: v.__setitem__("payload", 1),
         lambda v: v.__setitem__("payload", "YQ=="),
         lambda v: v.__setitem__("signatures", {}),
+        lambda v: v.__setitem__("signatures", 1),
+        lambda v: v.__setitem__("signatures", {"payload": 1}),
         lambda v: v.__setitem__("signatures", []),
         lambda v: v.__setitem__("signatures", v["signatures"] * 17),
         lambda v: v.__setitem__("signatures", [1]),
@@ -209,3 +211,22 @@ def test_another_spelling_of_a_signed_object_is_malformed() -> None:
     ):
         with pytest.raises(MalformedError, match="canonical"):
             verify("t", other, keys(ANNA))
+
+
+@pytest.mark.parametrize("body", [b'{"a":1,"a":2}', b'{"a":1.5}', b'{"a":NaN}', b"{", b"\xff"])
+def test_a_payload_that_could_be_read_two_ways_is_malformed_even_if_it_was_signed(
+    body: bytes,
+) -> None:
+    kid = thumbprint(ANNA.public_key)
+    signature = ANNA.sign(signing_input("t", kid, body))
+    spoilt = changed(
+        sign("t", PAYLOAD, ANNA),
+        lambda v: v.update(
+            payload=b64url(body),
+            signatures=[{**v["signatures"][0], "signature": b64url(signature)}],
+        ),
+    )
+    with pytest.raises(MalformedError):
+        verify("t", spoilt, keys(ANNA))
+    with pytest.raises(MalformedError):
+        unverified_payload(spoilt)
