@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.errors import UnavailableError
@@ -37,11 +37,12 @@ class Replay(Protocol):
         ...
 
 
-def _refuse_early(issued: int, recovered: int, now: int) -> None:
+def _early(issued: int, recovered: int, now: int) -> UnavailableError | None:
     safe = recovered + LEEWAY
-    if issued < safe:
-        wait = max(1, safe - now)
-        raise UnavailableError("the gateway has just recovered; sign a new token", retry_after=wait)
+    if issued >= safe:
+        return None
+    wait = max(1, safe - now)
+    return UnavailableError("the gateway has just recovered; sign a new token", retry_after=wait)
 
 
 class FileReplay:
@@ -80,7 +81,9 @@ class FileReplay:
 
     def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
         """Spend a token."""
-        _refuse_early(issued, self.recovered, now)
+        early = _early(issued, self.recovered, now)
+        if early is not None:
+            raise early
         with self._lock:
             self._spent += 1
             if self._spent % _PURGE_EVERY == 0:
@@ -98,7 +101,6 @@ class PostgresReplay:
 
     def __init__(self, engine: Engine, now: int) -> None:
         # Under a snapshot, a token that another request spends meanwhile would be an error, not a no.
-        self._spent = 0
         self._engine = engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._spent = itertools.count(1)
         with engine.begin() as conn:
@@ -119,22 +121,28 @@ class PostgresReplay:
 
     def spend(self, actor: str, token_id: str, *, issued: int, expires: int, now: int) -> bool:
         """Spend a token."""
-        _refuse_early(issued, self._recovered(now), now)
         with self._engine.begin() as conn:
-            if next(self._spent) % _PURGE_EVERY == 0:
-                gone = {"before": now - LEEWAY}
-                conn.execute(text("DELETE FROM read_jti WHERE exp < :before"), gone)
-            values = {"actor": actor, "jti": token_id, "exp": expires}
-            sql = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING RETURNING 1"
-            return conn.execute(text(sql), values).first() is not None
-
-    def _recovered(self, now: int) -> int:
-        """Return since when nothing was forgotten; kept at once, or every refusal would put it off."""
-        with self._engine.begin() as conn:
-            recovered = conn.execute(text("SELECT max(recovered) FROM read_boot")).scalar()
-            if recovered is None:  # the server crashed under us: everything spent is forgotten
-                conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
-            return now if recovered is None else int(recovered)
+            recovered = _recovered(conn, now)
+            early = _early(issued, recovered, now)
+            if early is None:
+                if next(self._spent) % _PURGE_EVERY == 0:
+                    gone = {"before": now - LEEWAY}
+                    conn.execute(text("DELETE FROM read_jti WHERE exp < :before"), gone)
+                values = {"actor": actor, "jti": token_id, "exp": expires}
+                return conn.execute(text(_SPEND), values).first() is not None
+        raise early  # after the commit, or each refusal would undo and put off the recovery
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+_SPEND = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING RETURNING 1"
+
+
+def _recovered(conn: Connection, now: int) -> int:
+    """Return since when nothing was forgotten: since now, if the server crashed under us."""
+    recovered = conn.execute(text("SELECT max(recovered) FROM read_boot")).scalar()
+    if recovered is None:
+        conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
+        return now
+    return int(recovered)
