@@ -1,0 +1,127 @@
+"""Tokens of reads are spent once, and a store that may have forgotten says so."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from gateway.exchange.tokens import LEEWAY
+from gateway.kernel.errors import UnavailableError
+from gateway.store import replay as module
+from gateway.store.replay import FileReplay, PostgresReplay, Replay
+
+NOW = 1_795_000_000
+Open = Callable[[int, str], Replay]
+
+
+def _spend(store: Replay, token: str = "t1", *, issued: int = NOW, actor: str = "psn_a") -> bool:
+    return store.spend(actor, token, issued=issued, expires=issued + 60, now=max(issued, NOW))
+
+
+@pytest.fixture
+def reopen(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Open the store at a time, on a machine that has started once more if *boot* is another."""
+    opened: list[Replay] = []
+    engine: Engine | None = None
+    if kind == "postgresql":
+        engine = request.getfixturevalue("reading")
+
+    def start(now: int, boot: str = "boot-1") -> Replay:
+        if engine is None:
+            store: Replay = FileReplay(tmp_path / "replay.db", now, boot)
+        else:
+            if boot != "boot-1":
+                _crash(engine)
+            store = PostgresReplay(engine, now)
+        opened.append(store)
+        return store
+
+    yield start
+    for store in opened:
+        store.close()
+
+
+def _crash(engine: Engine) -> None:
+    """Empty the unlogged tables, as PostgreSQL does when it has crashed."""
+    with engine.begin() as conn:
+        conn.execute(text("TRUNCATE read_boot, read_jti"))
+
+
+def _first(reopen: Open) -> Replay:
+    store = reopen(NOW, "boot-1")
+    store.first_start()
+    return store
+
+
+def test_a_token_is_spent_once(reopen: Open) -> None:
+    store = _first(reopen)
+    assert _spend(store)
+    assert not _spend(store)
+    assert _spend(store, "t2")
+    assert _spend(store, actor="psn_b")
+
+
+def test_a_spent_token_survives_a_restart_of_the_program(reopen: Open) -> None:
+    _spend(_first(reopen))
+    store = reopen(NOW + 5, "boot-1")
+    assert not _spend(store)
+    assert _spend(store, "t2")
+
+
+def test_after_a_loss_tokens_from_before_are_refused(reopen: Open) -> None:
+    _spend(_first(reopen))
+    store = reopen(NOW + 10, "boot-2")
+    with pytest.raises(UnavailableError, match="recovered") as refused:
+        _spend(store)
+    assert refused.value.retry_after == 10 + LEEWAY
+    with pytest.raises(UnavailableError):
+        _spend(store, "t2", issued=NOW + 10 + LEEWAY - 1)
+    assert _spend(store, "t3", issued=NOW + 10 + LEEWAY)
+
+
+def test_a_new_store_beside_a_ledger_with_entries_refuses_early_tokens(reopen: Open) -> None:
+    store = reopen(NOW, "boot-1")
+    with pytest.raises(UnavailableError):
+        _spend(store)
+    assert _spend(store, issued=NOW + LEEWAY)
+
+
+def test_a_lost_file_is_a_loss(tmp_path: Path) -> None:
+    path = tmp_path / "replay.db"
+    store = FileReplay(path, NOW, "boot-1")
+    store.first_start()
+    _spend(store)
+    store.close()
+    for left in tmp_path.glob("replay.db*"):
+        left.unlink()
+    again = FileReplay(path, NOW + 1, "boot-1")
+    with pytest.raises(UnavailableError):
+        _spend(again)
+    again.close()
+
+
+def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(reading: Engine) -> None:
+    if reading.dialect.name == "sqlite":
+        return
+    store = PostgresReplay(reading, NOW)
+    store.first_start()
+    assert _spend(store)
+    _crash(reading)
+    with pytest.raises(UnavailableError):
+        _spend(store, "t1")
+    later = NOW + LEEWAY
+    assert _spend(store, "t2", issued=later)
+    assert not _spend(store, "t2", issued=later)
+
+
+def test_a_purge_forgets_what_has_expired_and_nothing_else(
+    reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PURGE_EVERY", 3)
+    store = _first(reopen)
+    assert _spend(store, "old", issued=NOW)
+    assert _spend(store, "young", issued=NOW + 100)
+    assert _spend(store, "now", issued=NOW + 60 + LEEWAY + 1)
+    assert not _spend(store, "young", issued=NOW + 100)
+    assert _spend(store, "old", issued=NOW)  # its own expiry refuses it long before this store
