@@ -123,6 +123,7 @@ def complete(gateway: Gateway, signed: Signed, upload_id: str) -> Answer:
 
     Answers the digests that the depositor then vouches for in the deposit record.
     """
+    check_writable(gateway)  # before an empty item's one part is written
     act = read_act(signed)
     if not isinstance(act, Complete) or act.upload != upload_id:
         raise MalformedError("expected the completion of this upload", field="/act")
