@@ -1,6 +1,7 @@
 """Talking to a gateway: every request signed anew, problems turned back into errors, patient retries."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Session:
             async with self._http.request(
                 method,
                 url,
-                data=body or None,
+                data=io.BytesIO(body) if body else None,  # bytes would be copied in one go
                 headers={**(headers or {}), "Authorization": bearer},
                 allow_redirects=False,
             ) as response:
