@@ -1,0 +1,40 @@
+"""The benchmarks run and print every line, with numbers that can be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import stock
+from tests.world import ROOT
+
+LINES = (
+    "seal a stream",
+    "seal by parts",
+    "open",
+    "wrap for one recipient, pq",
+    "cost of 20 recipients",
+    "ledger entries, sqlite, 1 at once",
+    "ledger entries, sqlite, 16 at once",
+    "ledger entries, sqlite, 256 at once",
+    "signed inbox reads",
+    "policy decisions",
+)
+
+
+@pytest.mark.slow
+def test_a_quick_run_prints_every_figure_with_positive_numbers(tmp_path: Path) -> None:
+    if stock.AGE is None:
+        pytest.skip(f"age: {stock.WHY}, so sealing has no peer")
+    target = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.splitlines()
+    for line in LINES:
+        assert any(shown.startswith(line) for shown in printed), line
+    figures = json.loads(target.read_text())
+    assert all(figure["ours"] > 0 and figure["theirs"] > 0 for figure in figures)
+    assert all(figure["ratio"] > 0 for figure in figures)
