@@ -25,7 +25,7 @@ class Fault:
         """Watch both engines, and the file of spent tokens, which has no engine."""
         gateway = live.gateway
         for name, engine in (("writer", gateway.writer._engine), ("reader", gateway.engine)):
-            _watch(engine, name, self)
+            watch(engine, name, self)
         if gateway.engine.dialect.name == "sqlite":
             replay, failing = gateway.replay, gateway.engine.dialect.loaded_dbapi.OperationalError
             spend: Callable[..., bool] = replay.spend
@@ -47,7 +47,8 @@ class Fault:
             raise failing("the disk or the connection failed")
 
 
-def _watch(engine: Engine, name: str, fault: Fault) -> None:
+def watch(engine: Engine, name: str, fault: Fault) -> None:
+    """Let every statement and COMMIT of an engine pass by *fault*."""
     failing = engine.dialect.loaded_dbapi.OperationalError
 
     def execute(_cursor: Any, statement: str, *_: Any) -> None:
