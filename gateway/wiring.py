@@ -28,7 +28,7 @@ from gateway.kernel.errors import ConflictError, GatewayError, MalformedError
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
-from gateway.ledger import Verifier
+from gateway.ledger import EMPTY_ROOT, Checkpoint, Verifier
 from gateway.policy import PolicySet, Register, check_codes, load, load_register
 from gateway.settings import Settings
 from gateway.store import ledger, sets, uploads
@@ -360,6 +360,9 @@ def init_instance(
     party = Party(new_id("pty"), "mechanism", "The mechanism", PartyKind.MECHANISM, (service,))
     ceremony.write_party(folder, party)
     shutil.copytree(policy or packaged("policies"), instance / config.policy)
+    # The copy begins with the empty log: a crash before its first renewal must not look like a loss.
+    start = Checkpoint(config.origin, 0, EMPTY_ROOT).sign(checkpoint)
+    HeadCopy(instance / config.head_copy).write(start)
     settings.write(instance, config)
 
 

@@ -29,6 +29,7 @@ class HeadCopy:
 
     def write(self, note: bytes) -> None:
         """Replace the checkpoint, atomically and durably."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(self.path.name + ".new")
         with temporary.open("wb") as handle:
             handle.write(note)
@@ -45,7 +46,8 @@ class HeadCopy:
 def quarantine_reason(conn: Connection, copy: HeadCopy, verifier: Verifier) -> str | None:
     """Return why the ledger must not be written, or None.
 
-    No file and an empty log is a beginning; no file and a log with entries is not.
+    No file and an empty log is a beginning; no file and a log with entries is not. A new instance has
+    a copy of the empty log.
     """
     size, _ = ledger.head(conn)
     note = copy.read()
@@ -57,6 +59,6 @@ def quarantine_reason(conn: Connection, copy: HeadCopy, verifier: Verifier) -> s
         return "the copy of the ledger head is not a checkpoint of this log"
     if seen.size > size:
         return f"the ledger has {size} entries, and once had {seen.size}"
-    if ledger.root_at(conn, seen.size) != seen.root:
+    if seen.size and ledger.root_at(conn, seen.size) != seen.root:
         return f"the first {seen.size} entries are not the ones that were published"
     return None
