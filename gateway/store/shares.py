@@ -282,7 +282,7 @@ def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
     )
 
 
-def end_serving(conn: Connection, name: str, state: str, sent: int) -> bool:
+def end_serving(conn: Connection, name: str, state: str, sent: int | None) -> bool:
     """Keep how an open range ended and how many bytes were handed to the network; False if it had."""
     change = update(servings).where(servings.c.id == name, servings.c.state == "open")
     return conn.execute(change.values(state=state, sent=sent)).rowcount == 1
@@ -295,17 +295,21 @@ def open_servings(conn: Connection) -> list[Serving]:
 
 
 def served(conn: Connection, name: str, n: int) -> int:
-    """Return how many bytes from 0 on have been sent of item *n* without a gap."""
+    """Return how many bytes from 0 on may have been received of item *n*, without a gap.
+
+    A range that a crash cut off counts whole: its bytes were authorised, and a recipient whose signed
+    receipt says that they arrived must not be told that they were not sent.
+    """
     query = (
-        select(servings.c.first, servings.c.sent)
-        .where(servings.c.share == name, servings.c.n == n, servings.c.sent.is_not(None))
+        select(servings.c.first, servings.c.end, servings.c.sent)
+        .where(servings.c.share == name, servings.c.n == n, servings.c.state != "open")
         .order_by(servings.c.first)
     )
     reach = 0
     for row in conn.execute(query):
         if row.first > reach:
             break
-        reach = max(reach, row.first + row.sent)
+        reach = max(reach, row.end if row.sent is None else row.first + row.sent)
     return reach
 
 

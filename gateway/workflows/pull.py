@@ -217,8 +217,10 @@ def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes
         left_to_skip = 0
 
 
-def ended(gateway: Gateway, actor: str | None, serving: Serving, sent: int, recipient: str) -> None:
-    """Log how a range ended: *finished* if every byte was handed to the network.
+def ended(
+    gateway: Gateway, actor: str | None, serving: Serving, sent: int | None, recipient: str
+) -> None:
+    """Log how a range ended: *finished* if every byte was handed to the network; None: nobody knows.
 
     Tried again if the database fails: nobody else would, and a range without its end cannot be
     acknowledged.
@@ -257,13 +259,13 @@ def ended(gateway: Gateway, actor: str | None, serving: Serving, sent: int, reci
 
 
 def close_open_servings(gateway: Gateway) -> int:
-    """Log the ranges that a crash left open as interrupted, with no byte claimed; return how many."""
+    """Log the ranges that a crash left open as interrupted, nobody knows where; return how many."""
     with gateway.engine.connect() as conn:
         found = shares.open_servings(conn)
         parties = {s.share: shares.get(conn, s.share).recipient for s in found}
     for serving in found:
         actor = gateway.sets.directory.actor(serving.kid)
-        ended(gateway, actor.id if actor else None, serving, 0, parties[serving.share])
+        ended(gateway, actor.id if actor else None, serving, None, parties[serving.share])
     return len(found)
 
 
@@ -331,7 +333,7 @@ def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:
 
 
 def _check_served(conn: Connection, share_id: str) -> None:
-    """Check that every byte of every item was handed to the network."""
+    """Check that every byte of every item was handed to the network, or may have been before a crash."""
     share = shares.get(conn, share_id)
     package = shares.package(conn, share.package)
     for n, item in enumerate(uploads.deposited(conn, package.items)):

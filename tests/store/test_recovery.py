@@ -150,7 +150,7 @@ async def test_open_servings_are_closed_as_interrupted(
         async with running(world) as live:
             with live.gateway.engine.connect() as conn:
                 (row,) = conn.execute(select(tables.servings))
-            assert (row.state, row.sent, row.end) == ("interrupted", 0, len(first.body))
+            assert (row.state, row.sent, row.end) == ("interrupted", None, len(first.body))
             kinds = await _kinds(world)
             async with session(world, "xa") as endpoint:
                 await pull.pull(endpoint, share, world.root / "out", lambda _: None)
