@@ -1,0 +1,99 @@
+"""A world with shares in it, made once; every test attacks a copy of its own."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.exchange.parties import Role
+from tests.web.harness import Caller, caller
+from tests.world import (
+    Running,
+    World,
+    build_world,
+    package_of,
+    propose,
+    release,
+    running,
+    session,
+    source,
+)
+
+BIG = random.Random(1).randbytes((2 << 20) + 777)
+SMALL = b"Who gave the order?\n" * 50
+ALONE = b"Another statement.\n" * 60
+
+
+@dataclass(frozen=True)
+class Shares:
+    """*ours* and *theirs* are of one package (BIG, SMALL) to `xa` and `xb`; *alone* (ALONE) to `xa`;
+    *waiting* is proposed to `xa` and not released.
+    """
+
+    package: str
+    ours: str
+    theirs: str
+    alone: str
+    waiting: str
+    items: tuple[str, str]
+
+
+@dataclass
+class Scene:
+    """A running gateway with shares, and everyone who may call it."""
+
+    live: Running
+    shares: Shares
+
+    @property
+    def world(self) -> World:
+        return self.live.world
+
+    @property
+    def port(self) -> int:
+        return self.world.config.port
+
+    def be(self, who: str) -> Caller:
+        return caller(self.world, who)
+
+
+async def _share(world: World) -> Shares:
+    async with running(world), session(world, "releaser") as staff:
+        files = []
+        for name, data in (("big.bin", BIG), ("small.txt", SMALL), ("alone.txt", ALONE)):
+            path = world.root / name
+            path.write_bytes(data)
+            files.append(source(path))
+        package, records = await package_of(staff, files[:2])
+        single, _ = await package_of(staff, files[2:])
+        made = [str((await propose(staff, package, code))["share"]) for code in ("xa", "xb", "xa")]
+        alone = str((await propose(staff, single, "xa"))["share"])
+        for share in (*made[:2], alone):
+            assert (await release(staff, share))["state"] == "available"
+    items = (records[0].item, records[1].item)
+    return Shares(package, made[0], made[1], alone, made[2], items)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Shares]:
+    world = build_world(tmp_path_factory.mktemp("web"), ("xa", "xb"))
+    world._member("mechanism", "A service", (Role.SHARER, Role.RELEASER), "robot", person=False)
+    world.sign()
+    return world, asyncio.run(_share(world))
+
+
+@pytest.fixture
+def world(template: tuple[World, Shares], tmp_path: Path) -> World:
+    made = tmp_path / "world"
+    shutil.copytree(template[0].root, made)
+    return World(made, template[0].config)
+
+
+@pytest.fixture
+async def scene(world: World, template: tuple[World, Shares]) -> AsyncIterator[Scene]:
+    async with running(world) as live:
+        yield Scene(live, template[1])
