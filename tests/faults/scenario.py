@@ -89,9 +89,11 @@ def _database(name: str) -> Iterator[str]:
     try:
         with server.connect() as conn:
             conn.execute(text(f"CREATE DATABASE {name}"))
-        yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
-        with server.connect() as conn:
-            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        try:
+            yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+        finally:  # also after a failure, of which a run collects many
+            with server.connect() as conn:
+                conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     finally:
         server.dispose()
 
