@@ -104,7 +104,7 @@ class Directory:
         found: dict[str, Actor] = {}
         ids: set[str] = set()
         for party in self.parties:
-            for name in (party.id, *(member.id for member in party.members)):
+            for name in (party.id, party.short, *(member.id for member in party.members)):
                 if name in ids:
                     raise MalformedError(f"{name} stands twice in the directory")
                 ids.add(name)

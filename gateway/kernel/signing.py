@@ -104,9 +104,11 @@ def add_signature(typ: str, container: bytes, signer: Signer) -> bytes:
     others = [
         s for s in signatures if _kid_of(typ, s, {thumbprint(signer.public_key): b""}) is None
     ]
-    return canonical_json(
+    made = canonical_json(
         {"payload": b64url(body), "signatures": [*others, _one(typ, body, signer)]}
     )
+    _parts(made)
+    return made
 
 
 def _one(typ: str, body: bytes, signer: Signer) -> dict[str, Json]:

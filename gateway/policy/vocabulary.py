@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -132,7 +133,10 @@ def to_json(facts: Facts) -> dict[str, Json]:
 
 def is_date(text: str) -> bool:
     """Tell whether *text* is a calendar date as this project writes it."""
-    return _DATE.fullmatch(text) is not None
+    try:
+        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:  # 30 February
+        return False
 
 
 def read_vocabulary(value: Value) -> Vocabulary:

@@ -230,3 +230,9 @@ def test_a_payload_that_could_be_read_two_ways_is_malformed_even_if_it_was_signe
         verify("t", spoilt, keys(ANNA))
     with pytest.raises(MalformedError):
         unverified_payload(spoilt)
+
+
+def test_a_seventeenth_signature_is_refused_where_it_is_made() -> None:
+    container = sign("test", {"a": 1}, *(KeySigner.generate() for _ in range(16)))
+    with pytest.raises(MalformedError, match="1 to 16 signatures"):
+        add_signature("test", container, KeySigner.generate())
