@@ -67,6 +67,9 @@ def plain_problem(status: int) -> web.Response:
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors into problems; log a defect once, here, without its values."""
+    if "%" in request.raw_path.partition("?")[0]:
+        # No path of ours needs it, and a proxy's rules must not see another path than we do.
+        return plain_problem(404)
     try:
         response = await handler(request)
     except errors.GatewayError as error:
