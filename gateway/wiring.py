@@ -17,13 +17,16 @@ from sqlalchemy import Engine
 
 from gateway import keyfiles, settings, telemetry
 from gateway.client import ceremony
+from gateway.client.profile import KeyFolder
 from gateway.envelope import Suite
+from gateway.exchange import tokens
+from gateway.exchange.acts import AcceptHead, Order
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
-from gateway.exchange.parse import decode
+from gateway.exchange.parse import decode, plain
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Member, Party, Use
-from gateway.kernel.encoding import Json, b64url, digest_of, hex_sha256
+from gateway.kernel.encoding import Json, b64url, canonical_json, digest_of, hex_sha256, sha256
 from gateway.kernel.errors import ConflictError, GatewayError, MalformedError
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import unix
@@ -38,8 +41,8 @@ from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Transaction, Writer
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
-from gateway.workflows import pull, share, upkeep
-from gateway.workflows.gateway import Gateway, Sets
+from gateway.workflows import accept, pull, share, upkeep
+from gateway.workflows.gateway import Answer, Gateway, Sets, Signed
 
 _log = structlog.get_logger()
 P = ParamSpec("P")
@@ -150,6 +153,37 @@ def _build(
     return gateway
 
 
+def accept_head(instance: Path, custodian: KeyFolder, reason: str) -> Answer:
+    """End the quarantine of a stopped instance on a custodian's signed order.
+
+    Raises ConflictError if it is in none, UnavailableError while its server runs.
+    """
+    with open_gateway(instance) as (gateway, config):
+        with gateway.engine.connect() as conn:
+            size, root = ledger.head(conn)
+        act = AcceptHead(size, b64url(root), reason)
+        body = canonical_json({"act": plain(act), "sig2": None})
+        request = tokens.Request("POST", "/v1/ledger/accept-head", sha256(body))
+        token = tokens.make(
+            custodian.request_signer(),
+            issuer=custodian.profile.actor,
+            audience=config.audience,
+            request=request,
+            now=now(),
+        )
+        order = Order(token, request.method, request.target, body, request.digest)
+        verified = tokens.verify(
+            token,
+            request,
+            audience=config.audience,
+            directory=gateway.sets.directory,
+            now=now(),
+        )
+        answer = accept.accept_head(gateway, Signed(verified.actor, order, verified.claims))
+        copy_head(gateway, HeadCopy(instance / config.head_copy))
+        return answer
+
+
 def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, bytes]:
     """Return root and directory to begin with: the set last accepted, else the folder's first."""
     root = load_root(folder)
@@ -204,9 +238,9 @@ def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]
         _log.error("set_refused", reason="quarantine")
         return [f"nothing is accepted in quarantine: {gateway.quarantine}"]
     refused = []
-    for accept, folder in ((_accept_directory, config.directory), (_accept_policy, config.policy)):
+    for take, folder in ((_accept_directory, config.directory), (_accept_policy, config.policy)):
         try:
-            accept(gateway, instance / folder)
+            take(gateway, instance / folder)
         except GatewayError as error:
             refused.append(str(error))
             _log.error("set_refused", reason=str(error))

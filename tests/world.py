@@ -124,6 +124,10 @@ class World:
             now=datetime.now(UTC),
         )
 
+    def add_staff(self, who: str, *roles: Role) -> None:
+        """Add a person of the mechanism."""
+        self._member("mechanism", f"Person {who}", roles, who, person=True)
+
     def party(self, code: str) -> str:
         """Return the party id of an authority."""
         return ceremony.find_party(self.directory, f"{code}-prosecutor").id
@@ -150,7 +154,7 @@ def build_world(
     wiring.init_instance(world.instance, config, None, policy)
     (world.instance / "data").mkdir(exist_ok=True)
     for who, roles in STAFF.items():
-        world._member("mechanism", f"Person {who}", roles, who, person=True)
+        world.add_staff(who, *roles)
     suites = (
         authorities if isinstance(authorities, Mapping) else dict.fromkeys(authorities, Suite.PQ)
     )

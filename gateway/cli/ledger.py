@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import As, Json, run, show, show_table, with_session
+from gateway.cli.output import (
+    As,
+    Json,
+    explained,
+    folder,
+    note,
+    run,
+    show,
+    show_table,
+    with_session,
+)
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: show, verify, prove.")
 
@@ -35,6 +45,25 @@ def verify(as_: Path = As, json: bool = Json) -> None:
         f"{found['openings']} of them opened; it continues what was seen before"
     )
     show(found, text, as_json=json)
+
+
+@app.command("accept-head")
+def accept_head(
+    instance: Annotated[
+        Path, typer.Option("--instance", envvar="GATEWAY_INSTANCE", help="The stopped instance.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it becomes an entry.")],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """End the quarantine of a stopped instance, as a custodian who knows what happened."""
+    from gateway import wiring
+
+    with explained():
+        made = wiring.accept_head(instance, folder(as_), reason)
+    text = f"the ledger is accepted with {made['size']} entries and goes on from there"
+    note("authorities that saw a longer or another ledger will go on refusing this one")
+    show(made, text, as_json=json)
 
 
 @app.command("prove")

@@ -5,6 +5,7 @@ asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the c
 `act`; it is null until the directory asks for it. An order names exactly one share.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -248,7 +249,11 @@ class AcceptHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="a
 
     def __post_init__(self) -> None:
         _text(self.reason, MAX_TEXT, "reason")
+        if self.size < 1 or not _ROOT.fullmatch(self.root):
+            raise ValueError("a head is a size above 0 and a root in base64url")
 
+
+_ROOT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 Act: TypeAlias = (
     OpenUpload

@@ -58,7 +58,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "release": {"share": ident("shr", 1), "recipient": ident("pty", 1), "items": [RELEASED]},
     "recall": {"share": ident("shr", 1), "ask": "sequester", "reason": "the source asked"},
-    "accept-head": {"size": 5, "root": DIGEST, "reason": "restored from a copy"},
+    "accept-head": {"size": 5, "root": "A" * 43, "reason": "restored from a copy"},
 }
 
 
@@ -149,6 +149,8 @@ ITEM = ident("itm", 1)
         ("recall", {"ask": "destroy"}, "invalid enum", "/act/ask"),
         ("recall", {"reason": ""}, "reason has 1 to 4000", "/act"),
         ("accept-head", {"reason": "x" * 4001}, "reason has 1 to 4000", "/act"),
+        ("accept-head", {"size": 0}, "a size above 0", "/act"),
+        ("accept-head", {"root": "A" * 42}, "root in base64url", "/act"),
     ],
 )
 def test_an_act_of_another_form_is_malformed_and_says_where(

@@ -44,7 +44,7 @@ from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.tables import metadata
 from gateway.workflows.gateway import Gateway
 from tests.store.tools import Store
-from tests.world import Running, World, running, session
+from tests.world import Running, World, build_world, run_cli, running, session
 
 OTHER = KeySigner.generate()
 
@@ -259,3 +259,32 @@ async def test_a_restored_copy_ends_the_quarantine(world: World) -> None:
         path.with_suffix(".away").rename(path)
         async with running(world) as live:
             assert live.gateway.quarantine is None
+
+
+async def test_a_custodian_ends_the_quarantine_after_the_copy_was_lost(tmp_path: Path) -> None:
+    world = build_world(tmp_path, ("xa",))
+    world.add_staff("custodian", Role.CUSTODIAN)
+    world.sign()
+    async with running(world):
+        pass
+    (world.instance / world.config.head_copy).unlink()
+    command = (
+        "ledger",
+        "accept-head",
+        "--instance",
+        str(world.instance),
+        "--reason",
+        "volume died",
+    )
+    refused = run_cli(*command, "--as", str(world.folder("sharer")), check=False)
+    assert refused.returncode == 5
+    assert "custodian" in refused.stderr
+    run_cli(*command, "--as", str(world.folder("custodian")))
+    again = run_cli(*command, "--as", str(world.folder("custodian")), check=False)
+    assert again.returncode == 7
+    async with running(world) as live:
+        assert live.gateway.quarantine is None
+        async with session(world, "auditor") as auditor:
+            entries = await audit.entries(auditor, 0)
+    assert entries[-1]["kind"] == "head.accepted"
+    assert entries[-1]["content"]["quarantine"] == "the copy of the ledger head is missing"
