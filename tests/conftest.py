@@ -25,3 +25,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if INSIST and report.skipped and "vectors:" not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped, but CI insists: {report.longrepr}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were not run because what they need lies outside the repository."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    vectors = [report for report in skipped if "vectors:" in str(report.longrepr)]
+    terminalreporter.write_line(
+        f"{len(skipped)} skipped, {len(vectors)} of them for vectors outside the repository"
+    )
