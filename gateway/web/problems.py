@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import DBAPIError
 
 from gateway import telemetry
 from gateway.kernel import errors
@@ -80,6 +81,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = plain_problem(error.status)
     except (ConnectionError, TimeoutError):
         raise
+    except DBAPIError as error:
+        _log.error("database_failed", defect=type(error).__name__)
+        response = problem(errors.UnavailableError("the database failed; try again"))
     except Exception as error:
         _log.error("request_failed", defect=type(error).__name__, exc_info=True)
         response = plain_problem(500)

@@ -14,7 +14,7 @@ from gateway.client import audit
 from gateway.kernel.errors import GatewayError, UnavailableError
 from gateway.store import shares
 from gateway.store.engine import connect
-from gateway.workflows import share as sharing
+from gateway.workflows import prepare as preparing
 from tests.faults.fault import Fault, watch
 from tests.faults.scenario import Template, publish, template
 from tests.world import Running, World, package_of, propose, release, running, session, source
@@ -39,7 +39,7 @@ async def cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Template
 
     with monkeypatch.context() as patch:
         patch.setattr("gateway.client.session._TRIES", 1)
-        patch.setattr(sharing, "_prepare", lost)
+        patch.setattr(preparing, "_prepare", lost)
         async with running(made.world) as live, session(made.world, "releaser") as releaser:
             package, _ = await package_of(releaser, [source(made.world.root / "order.txt")])
             share = str((await propose(releaser, package, "xa"))["share"])
@@ -59,7 +59,7 @@ def _start(world: World, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
         return engine
 
     with monkeypatch.context() as patch, capture_logs():
-        patch.setattr("gateway.wiring.connect", watched)
+        patch.setattr("gateway.wiring.build.connect", watched)
         with wiring.open_gateway(world.instance):
             pass
 

@@ -15,8 +15,8 @@ from gateway.kernel.errors import ForbiddenError, UnavailableError
 from gateway.kernel.ids import new_id
 from gateway.store import shares, tables
 from gateway.store.headcopy import HeadCopy
+from gateway.workflows import prepare as preparing
 from gateway.workflows import pull as pulling
-from gateway.workflows import share as sharing
 from tests.world import (
     Running,
     World,
@@ -87,7 +87,7 @@ async def _cut_release(world: World, data: Path, monkeypatch: pytest.MonkeyPatch
             package, _ = await package_of(releaser, [source(data)])
             share = str((await propose(releaser, package, "xa"))["share"])
             with monkeypatch.context() as patch:
-                patch.setattr(sharing, at, lost)
+                patch.setattr(preparing, at, lost)
                 with pytest.raises(UnavailableError):
                     await release(releaser, share)
         assert _state(live, share) == {"_prepare": "released", "_offer": "prepared"}[at]

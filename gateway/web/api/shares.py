@@ -7,7 +7,9 @@ from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedErro
 from gateway.kernel.ids import check_id
 from gateway.web.auth import GATEWAY, SMALL_RANGES, act, reader, run
 from gateway.web.ranges import Range, parse_range
-from gateway.workflows import pull, share
+from gateway.workflows import propose as proposing
+from gateway.workflows import pull
+from gateway.workflows import release as releasing
 from gateway.workflows.gateway import Gateway, Signed, mechanism_only
 
 routes = web.RouteTableDef()
@@ -17,13 +19,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 @routes.post("/v1/packages")
 async def make_package(request: web.Request) -> web.Response:
     """Make a package."""
-    return await act(request, share.make_package, status=201)
+    return await act(request, proposing.make_package, status=201)
 
 
 @routes.post("/v1/shares")
 async def propose(request: web.Request) -> web.Response:
     """Propose a share; the answer is its decision, whatever it is."""
-    return await act(request, share.propose, status=201)
+    return await act(request, proposing.propose, status=201)
 
 
 @routes.get("/v1/shares")
@@ -32,7 +34,7 @@ async def listed(request: web.Request) -> web.Response:
     signed = await reader(request)
     mechanism_only(signed.actor)
     return web.json_response(
-        await run(request, share.listed, request.app[GATEWAY]), headers=NO_STORE
+        await run(request, proposing.listed, request.app[GATEWAY]), headers=NO_STORE
     )
 
 
@@ -41,26 +43,26 @@ async def show(request: web.Request) -> web.Response:
     """Show a share, for the mechanism."""
     signed = await reader(request)
     mechanism_only(signed.actor)
-    shown = await run(request, share.show, request.app[GATEWAY], share_id(request))
+    shown = await run(request, proposing.show, request.app[GATEWAY], share_id(request))
     return web.json_response(shown, headers=NO_STORE)
 
 
 @routes.post("/v1/shares/{share}/approvals")
 async def approve(request: web.Request) -> web.Response:
     """Approve a held share."""
-    return await act(request, share.approve, share_id(request), status=201)
+    return await act(request, proposing.approve, share_id(request), status=201)
 
 
 @routes.post("/v1/shares/{share}/release")
 async def release(request: web.Request) -> web.Response:
     """Release a share."""
-    return await act(request, share.release, share_id(request))
+    return await act(request, releasing.release, share_id(request))
 
 
 @routes.post("/v1/shares/{share}/recall")
 async def recall(request: web.Request) -> web.Response:
     """Recall a share."""
-    return await act(request, share.recall, share_id(request))
+    return await act(request, releasing.recall, share_id(request))
 
 
 @routes.post("/v1/shares/{share}/receipts")

@@ -1,0 +1,141 @@
+"""From an instance folder to a gateway that has compared its ledger and finished what was cut off."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+
+from gateway import keyfiles, settings, telemetry
+from gateway.exchange.directory import Directory, Root, open_set
+from gateway.kernel.time import unix
+from gateway.keyholder.vault import Keyholder
+from gateway.ledger import Verifier
+from gateway.settings import Settings
+from gateway.store import ledger, sets, uploads
+from gateway.store.blobs import LocalBlobs
+from gateway.store.engine import check_durable, connect, only_server, upgrade
+from gateway.store.headcopy import HeadCopy, quarantine_reason
+from gateway.store.replay import FileReplay, PostgresReplay, Replay
+from gateway.store.writer import Log, Writer
+from gateway.wiring.clock import now, passphrase
+from gateway.wiring.sets import load_directory, load_root, reload_sets
+from gateway.workflows import prepare, pull
+from gateway.workflows.gateway import Gateway, Sets
+
+_log = structlog.get_logger()
+
+
+@contextmanager
+def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
+    """Build the gateway of an instance, and close everything afterwards.
+
+    Raises UnavailableError if another server runs on the database.
+    """
+    config = settings.read(instance)
+    with ExitStack() as stack:
+        url = settings.database_url(config, instance)
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        writing, reading = connect(url, writer=True), connect(url)
+        stack.callback(writing.dispose)
+        stack.callback(reading.dispose)
+        check_durable(reading)
+        stack.enter_context(only_server(reading))
+        upgrade(writing)
+        gateway = _build(instance, config, stack, writing, reading)
+        yield gateway, config
+
+
+def _build(
+    instance: Path, config: Settings, stack: ExitStack, writing: Engine, reading: Engine
+) -> Gateway:
+    secrets, phrase = instance / config.secrets, passphrase()
+    log = Log(
+        config.origin,
+        keyfiles.read_signer(secrets / "checkpoint.key", phrase),
+        keyfiles.read_symmetric(secrets / "audience.key", phrase),
+    )
+    writer = Writer(writing, log)
+    writer.start()
+    stack.callback(writer.stop)
+    replay = _replay(reading)
+    stack.callback(replay.close)
+    vault = keyfiles.read_identity(secrets / "vault.key", phrase)
+    root, directory, data = _accepted_directory(reading, instance / config.directory)
+    gateway = Gateway(
+        engine=reading,
+        writer=writer,
+        blobs=LocalBlobs(instance / config.blobs),
+        replay=replay,
+        keyholder=Keyholder([vault], config.audience),
+        vault=vault.recipient,
+        log=log,
+        manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
+        upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
+        audience=config.audience,
+        now=now,
+        sets=Sets(root, directory, data, None, {}),
+    )
+    _gate(gateway, instance, config)
+    return gateway
+
+
+def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, bytes]:
+    """Return root and directory to begin with: the set last accepted, else the folder's first."""
+    root = load_root(folder)
+    with engine.connect() as conn:
+        latest = sets.latest_directory(conn)
+    if latest is None:
+        return root, *load_directory(folder)
+    return root, open_set(latest[1], root), latest[1]
+
+
+def _replay(engine: Engine) -> Replay:
+    replay: Replay
+    if engine.dialect.name == "sqlite":
+        path = Path(str(engine.url.database)).with_name("replay.db")
+        replay = FileReplay(path, unix(now()))
+    else:
+        replay = PostgresReplay(engine, unix(now()))
+    with engine.connect() as conn:
+        if ledger.head(conn)[0] == 0:  # the first entry comes before the first request
+            replay.first_start()
+    return replay
+
+
+def _gate(gateway: Gateway, instance: Path, config: Settings) -> None:
+    """Compare the ledger with its copy elsewhere; only then accept sets and finish what was cut off."""
+    copy = HeadCopy(instance / config.head_copy)
+    verifier = Verifier(gateway.log.origin, gateway.log.signer.public_key)
+    with gateway.engine.connect() as conn:
+        gateway.quarantine = quarantine_reason(conn, copy, verifier)
+    if gateway.quarantine is not None:
+        _log.error("quarantined", reason=gateway.quarantine)
+        return
+    reload_sets(gateway, instance, config)
+    finished, closed = prepare.finish_all(gateway), pull.close_open_servings(gateway)
+    swept = _sweep(gateway)
+    _log.info("recovered", releases_finished=finished, ranges_closed=closed, blobs_swept=swept)
+
+
+def _sweep(gateway: Gateway) -> int:
+    """Remove blobs that no row names: written by an upload whose row never committed."""
+    with gateway.engine.connect() as conn:
+        used = uploads.blobs_in_use(conn)
+    orphans = [name for name in gateway.blobs.names() if name not in used]
+    for name in orphans:
+        gateway.blobs.delete(name)
+    return len(orphans)
+
+
+def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
+    """Copy the newest checkpoint to the other volume, unless quarantined or there already."""
+    if gateway.quarantine is not None:
+        return
+    with gateway.engine.connect() as conn:
+        note = ledger.checkpoint(conn)
+        telemetry.ledger_size.set(ledger.head(conn)[0])
+    if note is not None and note != copy.read():
+        copy.write(note)

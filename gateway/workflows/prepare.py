@@ -1,0 +1,177 @@
+"""From released to available, in steps that are durable and repeatable.
+
+*released* (order, decision and entry) → *prepared* (headers wrapped, manifest signed) → *available*
+(entry of their digests, message in the inbox). A crash in between is finished at start.
+"""
+
+from datetime import datetime
+
+from gateway.envelope import parse_recipient, seal_bytes
+from gateway.exchange.acts import (
+    MakePackage,
+)
+from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sign_manifest
+from gateway.exchange.messages import About, Message, sign_message
+from gateway.exchange.parse import plain
+from gateway.exchange.shares import State, Step
+from gateway.kernel.encoding import Json, canonical_json, hex_sha256
+from gateway.kernel.errors import (
+    GatewayError,
+)
+from gateway.kernel.ids import new_id
+from gateway.kernel.time import spell
+from gateway.keyholder.vault import envelope_keys
+from gateway.store import inbox, orders, shares, uploads
+from gateway.store.shares import Header, KeptManifest, Share
+from gateway.store.writer import Transaction
+from gateway.workflows.gateway import (
+    Gateway,
+)
+
+
+def finish(gateway: Gateway, share_id: str) -> None:
+    """Carry a released share on to *available*, from wherever it stands. Repeatable."""
+    with gateway.lock(share_id):
+        with gateway.engine.connect() as conn:
+            state = shares.get(conn, share_id).state
+        if state is State.RELEASED:
+            _prepare(gateway, share_id)
+        if state in (State.RELEASED, State.PREPARED):
+            _offer(gateway, share_id)
+        gateway.stuck.pop(share_id, None)
+
+
+def finish_all(gateway: Gateway) -> int:
+    """Finish what a crash interrupted; return how many shares that were.
+
+    One that cannot be finished stays as it is, and is named by /readyz until it can.
+    """
+    with gateway.engine.connect() as conn:
+        found = shares.in_states(conn, (State.RELEASED, State.PREPARED))
+    done = 0
+    for share in found:
+        try:
+            finish(gateway, share.id)
+            done += 1
+        except GatewayError as error:
+            gateway.stuck[share.id] = str(error)
+    return done
+
+
+def _prepare(gateway: Gateway, share_id: str) -> None:
+    """Have the headers wrapped and sign the manifest; nothing of it is visible yet."""
+    now = gateway.now()
+    with gateway.engine.connect() as conn:
+        share = shares.get(conn, share_id)
+        package = shares.package(conn, share.package)
+        items = uploads.deposited(conn, package.items)
+        released = shares.event_in(conn, share_id, State.RELEASED)
+        release_order = orders.get(conn, released.order or "")
+        deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
+        decision = shares.latest_decision(conn, share_id)
+    directory = gateway.sets.directory
+    made: list[Header] = []
+    for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
+        data = gateway.keyholder.wrap(
+            deposit,
+            release_order,
+            item.vault_header,
+            share.recipient,
+            directory=directory,
+            directory_at=gateway.directory_at,
+            now=now,
+        )
+        made.append(Header(n, item.item, data, hex_sha256(data)))
+    manifest = _manifest(gateway, share, package, items, made, decision, now)
+
+    def job(tx: Transaction) -> None:
+        if shares.get(tx.conn, share_id).state is not State.RELEASED:
+            return
+        shares.keep_envelopes(tx.conn, share_id, made, manifest)
+        entry = tx.record(Entry(kind=Kind.SHARE_PREPARED, at=now, subject=share_id))
+        shares.step(tx.conn, share_id, Step.PREPARE, actor=None, entry=entry, order=None, at=now)
+
+    gateway.writer.run(job)
+
+
+def _manifest(
+    gateway: Gateway,
+    share: Share,
+    package: MakePackage,
+    items: list[uploads.Sealed],
+    made: list[Header],
+    decision: dict[str, Json],
+    now: datetime,
+) -> KeptManifest:
+    recipient = gateway.sets.directory.party(share.recipient)
+    terms = decision.get("obligations")
+    inner = Inner(
+        share=share.id,
+        recipient=share.recipient,
+        items=tuple(OpenItem(n, item.particulars, {}) for n, item in enumerate(items)),
+        terms=terms if isinstance(terms, dict) else {},
+        basis=plain(package.basis) if package.basis.mode == "requested" else {"mode": "proactive"},
+        note=package.note,
+    )
+    # The manifest speaks of every item, so it takes the strongest suite that the recipient has.
+    keys = envelope_keys(recipient, "pq", now) or envelope_keys(recipient, "classic", now)
+    sealed = seal_bytes(canonical_json(plain(inner)), [parse_recipient(key) for key in keys])
+    outer = Manifest(
+        v=1,
+        share=share.id,
+        recipient=share.recipient,
+        issued=spell(now),
+        directory=gateway.sets.directory.number,
+        product=package.product.value,
+        items=tuple(
+            SealedItem(h.n, h.digest, len(h.data), item.body, item.body_size, item.size)
+            for h, item in zip(made, items, strict=True)
+        ),
+        inner=hex_sha256(sealed),
+    )
+    container = sign_manifest(outer, gateway.manifest_signer)
+    return KeptManifest(container, hex_sha256(container), sealed)
+
+
+def _offer(gateway: Gateway, share_id: str) -> None:
+    """Commit to header and manifest digests and put the message into the inbox: the share is visible."""
+    now = gateway.now()
+
+    def job(tx: Transaction) -> None:
+        share = shares.get(tx.conn, share_id)
+        if share.state is not State.PREPARED:
+            return
+        digest = shares.manifest(tx.conn, share_id).digest
+        cause = shares.event_in(tx.conn, share_id, State.RELEASED).entry
+        entry = tx.record(
+            Entry(
+                kind=Kind.SHARE_AVAILABLE,
+                at=now,
+                subject=share_id,
+                recipient=share.recipient,
+                cause=cause,
+                content={"manifest": digest},
+            )
+        )
+        shares.step(tx.conn, share_id, Step.OFFER, actor=None, entry=entry, order=None, at=now)
+        notify(gateway, tx, share, About.SHARE_AVAILABLE, None, now)
+
+    gateway.writer.run(job)
+
+
+def notify(
+    gateway: Gateway, tx: Transaction, share: Share, about: About, ask: str | None, now: datetime
+) -> None:
+    """Put a signed message about a share into its recipient's inbox."""
+    message = Message(
+        v=1,
+        id=new_id("msg"),
+        to=share.recipient,
+        seq=inbox.next_seq(tx.conn, share.recipient),
+        at=spell(now),
+        about=about,
+        share=share.id,
+        ask=ask,
+    )
+    inbox.put(tx.conn, message, sign_message(message, gateway.manifest_signer))
