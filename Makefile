@@ -40,9 +40,9 @@ bench: $(VENV)/.dev ## Measure speed, each beside its peer
 	$(BIN)/python -m tests.benchmarks
 
 lock: ## Pin the dependencies anew (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
 	  --no-emit-index-url pyproject.toml --extra build -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
 	  --no-emit-index-url pyproject.toml --extra build --extra dev -o requirements-dev.lock
 
 clean: ## Remove what was made here
