@@ -90,11 +90,15 @@ async def exchange(port: int, raw: bytes, method: str = "GET") -> Answer:
 
 async def everything(port: int, raw: bytes) -> bytes:
     """Send bytes, return all that comes back until the server closes."""
+    found = bytearray()
     async with socket_to(port) as (reader, writer):
-        writer.write(raw)
-        await writer.drain()
-        async with asyncio.timeout(PATIENCE):
-            return await reader.read()
+        with contextlib.suppress(ConnectionError):  # it may refuse before it has read all
+            writer.write(raw)
+            await writer.drain()
+            async with asyncio.timeout(PATIENCE):
+                while data := await reader.read(65536):
+                    found += data
+    return bytes(found)
 
 
 def order(act: object) -> bytes:

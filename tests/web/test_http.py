@@ -54,6 +54,7 @@ async def test_a_message_with_two_lengths_is_refused_and_nothing_after_it_read(
 @pytest.mark.parametrize(
     "raw",
     [
+        b"MADE /v1/inbox HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /v1/inbox HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
         b"GET /v1/inbox HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
         b"GET /v1/inbox HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
@@ -70,14 +71,16 @@ async def test_a_message_with_two_lengths_is_refused_and_nothing_after_it_read(
     ],
 )
 async def test_what_is_hardly_http_is_refused(scene: Scene, raw: bytes) -> None:
-    found = answers(await everything(scene.port, raw + b"\r\n\r\n"))
-    assert found[:1] == [400] or 400 <= found[0] < 500, found
+    answer = await exchange(scene.port, raw + b"\r\n\r\n")
+    assert 400 <= answer.status < 500
+    assert answer.headers["server"] == "gateway"
+    assert str(scene.world.root).encode() not in answer.body
 
 
 async def test_ten_thousand_headers_are_refused(scene: Scene) -> None:
     many = [(f"X-{n}", "a" * 50) for n in range(10_000)]
     found = answers(await everything(scene.port, head_of("GET", INBOX, many)))
-    assert len(found) == 1 and 400 <= found[0] < 500
+    assert len(found) <= 1 and all(400 <= status < 500 for status in found)
 
 
 async def test_an_absolute_target_is_not_the_signed_one(scene: Scene) -> None:
@@ -135,13 +138,13 @@ async def test_a_route_that_is_not_there_is_a_problem(scene: Scene, target: str)
     (await exchange(scene.port, head_of("GET", target))).problem(404)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "MADE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 async def test_a_method_that_is_not_there_is_a_problem(scene: Scene, method: str) -> None:
     answer = await scene.be("xa").call(method, INBOX)
     answer.problem(405)
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=٣", "after=1e3", "wait=61",
+@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=%D9%A3", "after=1e3", "wait=61",
                                    "wait=999999999999999999999", "after=%2B1"])  # fmt: skip
 async def test_a_cursor_is_a_plain_number(scene: Scene, query: str) -> None:
     answer = await scene.be("xa").get(f"{INBOX}?{query}")
