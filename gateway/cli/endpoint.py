@@ -62,10 +62,18 @@ def pull(
 
     done = run(with_session(as_, work))
     lines = [
-        f"{d['share']}: {len(d['items'])} items verified, in {d['folder']}\n  terms: {d['terms']}"
+        f"{d['share']}: {len(d['items'])} items verified, in {d['folder']}\n  {_terms(d['terms'])}"
         for d in done
     ]
     show(done, "\n".join(lines) or "nothing new", as_json=json)
+
+
+def _terms(terms: dict[str, Any]) -> str:
+    said = (
+        f"{name.replace('_', ' ')}: {', '.join(map(str, v)) if isinstance(v, list) else v}"
+        for name, v in terms.items()
+    )
+    return f"terms: {'; '.join(said) or 'none'}"
 
 
 def receipt(

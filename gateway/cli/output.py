@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
@@ -60,7 +61,8 @@ def show_table(data: object, title: str, rows: list[dict[str, str]], *, as_json:
     if as_json:
         sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
         return
-    table = Table(title=title, title_justify="left")
+    # Without vertical lines, so that an id stays in one piece on a terminal of 80 columns.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in rows[0] if rows else ("nothing here",):
         table.add_column(name, overflow="fold")
     for row in rows:

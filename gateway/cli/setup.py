@@ -1,12 +1,13 @@
 """`gateway init`, `gateway serve` and `gateway keys …`: the instance and its directory."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from gateway.cli.output import Json, explained, note, show, show_table
+from gateway.cli.output import Json, explained, note, show
 
 keys = typer.Typer(
     no_args_is_help=True, help="The trust directory: parties, persons, services, keys."
@@ -176,7 +177,7 @@ def add_service(
 
 @keys.command("list")
 def list_keys(instance: Instance, json: bool = Json) -> None:
-    """List parties, persons and services with the fingerprints of their keys."""
+    """List persons and services with the fingerprints of their keys, as edited: sign to put into force."""
     from gateway import settings
     from gateway.client import ceremony
     from gateway.kernel.encoding import hex_sha256
@@ -197,7 +198,19 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
         for member in party.members
         for key in member.keys
     ]
-    show_table(rows, "Directory (as edited; sign it to put it into force)", rows, as_json=json)
+    show(rows, "\n".join(_lines(rows)) or "no parties yet", as_json=json)
+
+
+def _lines(rows: list[dict[str, str]]) -> Iterator[str]:
+    """Yield a line per member and one per key: fingerprints stay whole, to be read over a telephone."""
+    before = ""
+    for row in rows:
+        roles = f" ({row['roles']})" if row["roles"] else ""
+        member = f"{row['party']}: {row['member']}{roles}"
+        if member != before:
+            yield member
+        before = member
+        yield f"  {row['use']:<10} {row['status']:<8} until {row['ends'][:10]}  {row['fingerprint']}"
 
 
 @keys.command("sign")

@@ -6,6 +6,8 @@ plaintext digest → final name. A pull that was cut off goes on where it stoppe
 
 import asyncio
 import hashlib
+import io
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,13 +88,16 @@ async def pull(session: Session, share: str, out: Path, progress: Progress) -> P
     await check_evidence(session, share, digest)
     identities = session.folder.identities()
     inner = await _inner(session, manifest, identities)
-    work = out / f".{share}.partial"
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for item in manifest.items:
-        await _fetch(session, share, item, work / f"{item.n}.age", progress)
-    await acknowledge(session, share, digest, Rung.PULLED)
-    final = out / share
-    await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
+    work, final = out / f".{share}.partial", out / share
+    if final.exists():  # cut off before the receipts were sent
+        await asyncio.to_thread(_check_files, inner, final)
+        await acknowledge(session, share, digest, Rung.PULLED)
+    else:
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for item in manifest.items:
+            await _fetch(session, share, item, work / f"{item.n}.age", progress)
+        await acknowledge(session, share, digest, Rung.PULLED)
+        await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
     await acknowledge(session, share, digest, Rung.VERIFIED)
     return Pulled(share, digest, final, inner)
 
@@ -206,10 +211,20 @@ def _unpack(
             raise VerificationError("an item's name leads out of its folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         _decrypt(sealed, item, identities, work / f"{sealed.n}.age", target)
-    if not final.exists():
-        ready.rename(final)
-    for path in work.glob("*.age"):
-        path.unlink()
+    ready.rename(final)
+    shutil.rmtree(work)
+
+
+def _check_files(inner: Inner, folder: Path) -> None:
+    """Check what an earlier pull left against the manifest. Raises VerificationError."""
+    for item in inner.items:
+        path = folder / item.particulars.name
+        with path.open("rb") if path.is_file() else io.BytesIO() as handle:
+            if hashlib.file_digest(handle, "sha256").hexdigest() != item.particulars.sha256:
+                message = (
+                    f"{folder.name} holds other files than were shared: move it away, then pull"
+                )
+                raise VerificationError(message)
 
 
 def _decrypt(
