@@ -189,3 +189,9 @@ def test_a_second_server_is_refused_while_one_runs(tmp_path: Path) -> None:
         done = run_cli("serve", "--instance", str(world.instance), check=False)
     assert done.returncode == 9
     assert "another gateway server already runs" in done.stderr
+
+
+@pytest.mark.long
+def test_four_hundred_more_kills_lose_nothing_and_duplicate_nothing(tmp_path: Path) -> None:
+    told = run(tmp_path, seed=random.SystemRandom().randrange(10**6), kills=400)
+    assert told.lives >= 20
