@@ -133,14 +133,15 @@ async def _send(
         chunks = pull.stream(gateway, found, wanted.first, wanted.end)
         while (data := await run(request, next, chunks, None)) is not None:
             if not pull.may_continue(gateway, serving):
-                if request.transport is not None:
-                    request.transport.abort()
                 break
             await response.write(data)
             sent += len(data)
-        else:
+        if sent == response.content_length:
             await response.write_eof()
     finally:
+        if sent != response.content_length and request.transport is not None:
+            # Its length is stated already: anything but a broken connection would pass for its rest.
+            request.transport.abort()
         telemetry.bytes_out.inc(sent)
         party = signed.actor.party.id
         await run(request, pull.ended, gateway, signed.actor.id, serving, sent, party)
