@@ -4,7 +4,7 @@ import asyncio
 import random
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,19 @@ class Scene:
         return self.world.config.port
 
     def be(self, who: str) -> Caller:
-        return caller(self.world, who)
+        """Become *who*, by the gateway's clock."""
+        return replace(caller(self.world, who), now=self.live.now)
+
+
+async def range_ends(scene: Scene) -> list[str]:
+    """Return how the ranges that were served ended, once they have."""
+    async with asyncio.timeout(10):
+        while True:
+            with scene.live.gateway.engine.connect() as conn:
+                rows = conn.exec_driver_sql("SELECT state FROM servings ORDER BY at").fetchall()
+            if all(row[0] != "open" for row in rows):
+                return [str(row[0]) for row in rows]
+            await asyncio.sleep(0.01)
 
 
 async def _share(world: World) -> Shares:

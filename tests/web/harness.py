@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,6 +112,7 @@ class Caller:
 
     folder: KeyFolder
     port: int
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def token(self, method: str, target: str, body: bytes = b"", at: datetime | None = None) -> str:
         profile = self.folder.profile
@@ -120,7 +121,7 @@ class Caller:
             issuer=profile.actor,
             audience=profile.audience,
             request=tokens.Request(method, target, sha256(body)),
-            now=at or datetime.now(UTC),
+            now=at or self.now(),
         )
 
     def raw(
