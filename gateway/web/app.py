@@ -1,6 +1,7 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,11 @@ from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
 from gateway.web.api import inbox, review, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
-from gateway.web.problems import Handler, problems
+from gateway.web.problems import Handler, Unparsable, problems
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
+_UNPARSABLE = Unparsable()
 _SMALL_RANGES = 60  # a minute and key
 _REFUSALS = 300  # a minute and key
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
@@ -44,6 +46,7 @@ def make_app(gateway: Gateway) -> web.Application:
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
+    logging.getLogger("aiohttp.server").addFilter(_UNPARSABLE)
     return app
 
 

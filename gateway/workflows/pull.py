@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from gateway.exchange.entries import Entry, Kind
@@ -40,6 +41,7 @@ from gateway.workflows.gateway import (
     perform,
 )
 
+_log = structlog.get_logger()
 MIN_RANGE = 1 << 20  # bytes: shorter ranges that do not reach the end cost quota
 _PAUSES = (0.05, 0.2, 0.8)  # seconds between tries to log how a range ended
 _SETTLE = 2.0  # seconds that a receipt waits for the ends of ranges that are being logged
@@ -115,6 +117,13 @@ def find_item(gateway: Gateway, signed: Signed, share_id: str, n: int) -> Item:
         parts = uploads.parts_of(conn, sealed.upload)
         names = tuple(part.blob for part in parts if part.blob is not None)
         return Item(share_id, n, header, sealed.body, sealed.body_size, names)
+
+
+def check_pullable(gateway: Gateway, share_id: str) -> None:
+    """Raise ConflictError, as pulling would, if a share is recalled or not permitted any more."""
+    check_fresh(gateway, gateway.now())
+    with gateway.engine.connect() as conn:
+        _check_pullable(gateway, conn, shares.get(conn, share_id))
 
 
 def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int) -> Serving:
@@ -215,6 +224,9 @@ def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes
             wanted -= len(data)
             yield data
         left_to_skip = 0
+    if wanted > 0:
+        # Evidence is damaged: the operator must hear of it, and see which item it is.
+        _log.error("body_short", share=item.share, item=item.n, missing=wanted)
 
 
 def ended(

@@ -190,3 +190,8 @@ async def test_a_defect_is_a_bare_500(scene: Scene, monkeypatch: pytest.MonkeyPa
     said = (await scene.be("xa").get(INBOX)).problem(500)
     assert str(scene.world.root) not in repr(said)
     assert said["detail"] == "internal server error"
+
+
+async def test_what_is_no_http_fills_no_log(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    await exchange(scene.port, b"MADE UP\r\n\r\n")
+    assert "Traceback" not in caplog.text

@@ -54,6 +54,7 @@ async def test_a_recall_stops_every_pull_and_tells_no_reason(scene: Scene) -> No
         assert said["detail"] == "the share was recalled"
     ranged = await endpoint.get(f"/v1/shares/{shares.ours}/items/0", Range="bytes=1000000-")
     ranged.problem(409)
+    assert (await endpoint.call("HEAD", f"/v1/shares/{shares.ours}/items/0")).status == 409
     texts = (await endpoint.get("/v1/inbox")).json()["messages"]
     told = un_b64url(parse_json(texts[-1].encode())["payload"])  # type: ignore[index,call-overload,arg-type]
     assert b"share.recalled" in told and b"stays inside" not in told

@@ -105,6 +105,7 @@ async def item(request: web.Request) -> web.StreamResponse:
         headers["Content-Range"] = f"bytes */{found.size}"
         return web.Response(status=416, headers=headers)
     if request.method == "HEAD":
+        await run(request, pull.check_pullable, gateway, found.share)
         return web.Response(headers={**headers, "Content-Length": str(found.size)})
     small = wanted.end - wanted.first < pull.MIN_RANGE and wanted.end < found.size
     if small and not request.app[SMALL_RANGES].allow(signed.actor.key.kid):
