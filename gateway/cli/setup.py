@@ -234,7 +234,8 @@ def sign(
     show({"number": number}, f"signed directory set {number}", as_json=json)
 
 
-@keys.command("revoke")
+# A fingerprint may begin with a dash.
+@keys.command("revoke", context_settings={"ignore_unknown_options": True})
 def revoke(
     instance: Instance,
     fingerprint: Annotated[str, typer.Argument(help="Fingerprint, or its beginning.")],

@@ -217,3 +217,9 @@ def test_help_names_every_group(tmp_path: Path) -> None:
     for name in ("init", "serve", "push", "share", "inbox", "pull", "receipt", "recall", "demo"):
         assert name in said
     assert "--install-completion" in said
+
+
+def test_a_fingerprint_that_begins_with_a_dash_is_no_option(world: World) -> None:
+    done = run_cli("keys", "revoke", "-oBH", "--instance", str(world.instance), check=False)
+    assert done.returncode == 6
+    assert "0 keys begin with -oBH" in done.stderr
