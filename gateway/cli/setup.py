@@ -32,6 +32,8 @@ def init(
     policy: Annotated[Optional[Path], typer.Option(help="Policy folder to start from.")] = None,
     port: Annotated[int, typer.Option(help="Port of the HTTP service.")] = 8443,
     admin_port: Annotated[int, typer.Option(help="Port of health and metrics.")] = 8444,
+    custodians: Annotated[int, typer.Option(help="How many custodians sign the directory.")] = 1,
+    threshold: Annotated[int, typer.Option(help="How many of them it takes.")] = 1,
     unsealed: Annotated[
         bool, typer.Option("--unsealed", help="Keep secret keys without a passphrase (demos only).")
     ] = False,
@@ -60,7 +62,14 @@ def init(
             admin_port=admin_port,
             url=url,
         )
-        wiring.init_instance(instance, config, None if unsealed else phrase, policy)
+        wiring.init_instance(
+            instance,
+            config,
+            None if unsealed else phrase,
+            policy,
+            custodians=custodians,
+            threshold=threshold,
+        )
     show(
         {"instance": str(instance)},
         f"made {instance}\nnext: gateway keys add-person / add-party / add-service, "
@@ -228,7 +237,7 @@ def sign(
 
     with explained():
         config = settings.read(instance)
-        paths = key or [instance / "custodian" / "directory.key"]
+        paths = key or sorted((instance / "custodian").glob("directory*.key"))
         signers = [keyfiles.read_signer(path, wiring.passphrase()) for path in paths]
         number = ceremony.sign_set(instance / config.directory, signers, wiring.now(), days=days)
     show({"number": number}, f"signed directory set {number}", as_json=json)

@@ -13,7 +13,7 @@ from gateway.exchange.parse import plain
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Member, Party, Use
 from gateway.kernel.encoding import b64url, canonical_json, sha256
-from gateway.kernel.errors import ConflictError
+from gateway.kernel.errors import ConflictError, MalformedError
 from gateway.kernel.ids import new_id
 from gateway.ledger import EMPTY_ROOT, Checkpoint, Verifier
 from gateway.settings import Settings
@@ -31,12 +31,21 @@ def packaged(name: str) -> Path:
 
 
 def init_instance(
-    instance: Path, config: Settings, phrase: str | None, policy: Path | None = None
+    instance: Path,
+    config: Settings,
+    phrase: str | None,
+    policy: Path | None = None,
+    *,
+    custodians: int = 1,
+    threshold: int = 1,
 ) -> None:
     """Make a new instance: settings, secrets, the mechanism's party, directory root, policies.
 
-    Raises ConflictError if there is one already: nothing is overwritten.
+    The directory takes the signatures of *threshold* of so many *custodians*. Raises ConflictError if
+    there is an instance already: nothing is overwritten; MalformedError for a threshold out of range.
     """
+    if not 1 <= threshold <= custodians <= 16:
+        raise MalformedError("the threshold is between 1 and the number of custodians, at most 16")
     if (instance / settings.FILE).exists():
         raise ConflictError(f"{instance.name} is an instance already")
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,9 +55,13 @@ def init_instance(
     vault = keyfiles.make_identity(secrets / "vault.key", Suite.PQ, phrase)
     for name in ("upload.key", "audience.key"):
         keyfiles.make_symmetric(secrets / name, phrase)
-    custodian = keyfiles.make_signer(instance / "custodian" / "directory.key", phrase)
+    names = [f"directory-{n}.key" for n in range(1, custodians + 1)]
+    roots = [
+        keyfiles.make_signer(instance / "custodian" / name, phrase)
+        for name in (names if custodians > 1 else ["directory.key"])
+    ]
     folder = instance / config.directory
-    ceremony.write_root(folder, [custodian], 1, moment)
+    ceremony.write_root(folder, roots, threshold, moment)
     keys = (
         ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), moment),
         ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), moment),

@@ -223,3 +223,18 @@ def test_a_fingerprint_that_begins_with_a_dash_is_no_option(world: World) -> Non
     done = run_cli("keys", "revoke", "-oBH", "--instance", str(world.instance), check=False)
     assert done.returncode == 6
     assert "0 keys begin with -oBH" in done.stderr
+
+
+def test_two_of_three_custodians_sign_a_directory_and_one_does_not(tmp_path: Path) -> None:
+    instance, on = tmp_path / "i", ("--instance", str(tmp_path / "i"))
+    made = ("init", str(instance), "--same-volume", "--unsealed", "--custodians", "3")
+    assert run_cli(*made, "--threshold", "4", check=False).returncode == 2
+    run_cli(*made, "--threshold", "2")
+    keys = [str(instance / "custodian" / f"directory-{n}.key") for n in (1, 2, 3)]
+    alone = run_cli("keys", "sign", *on, "--key", keys[0], check=False)
+    assert alone.returncode == 3
+    assert not (instance / "directory" / "set.json").exists()
+    twice = run_cli("keys", "sign", *on, "--key", keys[0], "--key", keys[0], check=False)
+    assert twice.returncode == 3
+    run_cli("keys", "sign", *on, "--key", keys[0], "--key", keys[2])
+    assert run_cli("keys", "sign", *on, "--json").stdout == '{"number": 2}\n'
