@@ -7,6 +7,7 @@ asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the c
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -358,6 +359,16 @@ def judge(
     act = act_of(order.body)
     check_rights(verified.actor, act)
     return verified.actor, act
+
+
+def can_stand_together(names: Iterable[str]) -> bool:
+    """Tell whether files of these names can lie in one folder on every system.
+
+    No two are alike but for case or Unicode normalisation, and none is the folder of another.
+    """
+    plain = [unicodedata.normalize("NFC", name).casefold() for name in names]
+    folders = {name[:i] for name in plain for i, c in enumerate(name) if c == "/"}
+    return len(set(plain)) == len(plain) and folders.isdisjoint(plain)
 
 
 def check_name(name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.exchange.acts import Particulars
+from gateway.exchange.acts import Particulars, can_stand_together
 from gateway.exchange.parse import build, decode, plain
 from gateway.kernel.encoding import hex_sha256, is_hex_digest
 from gateway.kernel.errors import MalformedError, VerificationError
@@ -116,7 +116,6 @@ def open_inner(manifest: Manifest, data: bytes) -> Inner:
     outer_sizes = [(item.n, item.size) for item in manifest.items]
     if not same or [(i.n, i.particulars.size) for i in inner.items] != outer_sizes:
         raise VerificationError("the two layers of the manifest do not agree")
-    names = [item.particulars.name.casefold() for item in inner.items]
-    if len(set(names)) != len(names):
+    if not can_stand_together(item.particulars.name for item in inner.items):
         raise VerificationError("two items of the manifest have one name")
     return inner

@@ -6,6 +6,7 @@ from gateway.exchange.acts import (
     Approve,
     MakePackage,
     Propose,
+    can_stand_together,
 )
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.shares import State, Step
@@ -49,9 +50,8 @@ def make_package(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         items = uploads.deposited(tx.conn, act.items)
-        names = [item.particulars.name.casefold() for item in items]
-        if len(set(names)) != len(names):
-            raise ConflictError("two items of the package have the same name")
+        if not can_stand_together(item.particulars.name for item in items):
+            raise ConflictError("two items of the package have the same name, or one is a folder's")
         shares.make_package(tx.conn, act, signed.actor.id, signed.order.digest, now)
         entry = tx.record(
             Entry(

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from gateway.client import push
 from gateway.client.session import Reply, Session
 from gateway.kernel.encoding import digest_of
-from gateway.kernel.errors import UnavailableError
+from gateway.kernel.errors import ConflictError, UnavailableError
 from gateway.store import tables
-from tests.world import PLAIN, Running, World, build_world, running, session, source
+from tests.world import PLAIN, Running, World, build_world, package_of, running, session, source
 
 
 @pytest.fixture
@@ -95,3 +95,14 @@ async def test_a_file_that_changes_while_it_is_sent_is_not_deposited(
         with pytest.raises(Exception, match="not the ones stated"):
             await push.deposit(sharer, source(path), lambda _: None)
         assert items(live) == 0
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("é.txt", "e\u0301.txt"), ("x", "X")])
+async def test_files_whose_names_collide_make_no_package(
+    world: World, names: tuple[str, str]
+) -> None:
+    path = world.root / "file"
+    path.write_text("one file")
+    async with running(world), session(world, "sharer") as sharer:
+        with pytest.raises(ConflictError, match="same name"):
+            await package_of(sharer, [source(path, name) for name in names])
