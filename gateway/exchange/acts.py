@@ -381,6 +381,8 @@ def check_name(name: str) -> None:
         raise ValueError("a name has at most 1024 bytes")
     if any(c in '\\:*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise ValueError('a name holds no control characters and none of \\ : * ? " < > |')
+    if _TURNING.intersection(name):
+        raise ValueError("a name holds no characters that turn the direction of writing")
     for part in name.split("/"):
         # Windows drops blanks before the dot, so that "nul .txt" is the device too.
         device = part.split(".")[0].rstrip().upper() in _DEVICES
@@ -388,6 +390,8 @@ def check_name(name: str) -> None:
             raise ValueError("a name is a relative path without . or .. that any system can write")
 
 
+# With them "evidence-\u202egpj.exe" is shown as a picture.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 _DEVICES = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
     | {f"{d}{i}" for d in ("COM", "LPT") for i in "0123456789¹²³"}
