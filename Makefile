@@ -17,11 +17,11 @@ demo: $(VENV)/.runtime ## Play the main job on loopback (INPUT=folder, KEEP=1)
 	$(BIN)/gateway demo $(if $(INPUT),--input "$(INPUT)") $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev ## Run the tests that run anywhere, in under five minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not long"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not long"
 
 check: $(VENV)/.dev lint ## Run everything that CI insists on
 	rm -f .coverage .coverage.*
-	GATEWAY_INSIST=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not long" --cov --cov-report=
+	GATEWAY_INSIST=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --skip-covered | tail -1
 
