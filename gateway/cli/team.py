@@ -147,6 +147,7 @@ def _sources(folder: Path, facts: Path | None, suite: str) -> list[Any]:
         number = str(said.pop("evidence_number", f"E-{n:04d}"))
         handling = str(said.pop("handling", _DEFAULT_HANDLING))
         media = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        # `suite` is one of the two words: checked at the top.
         found.append(Source(path, name, media, number, said, handling, suite))  # type: ignore[arg-type]
     return found
 

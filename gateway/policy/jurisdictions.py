@@ -63,6 +63,7 @@ def recipient_facts(
         if attested.counts(authority, case, today):
             before = facts.get(attested.path)
             both = isinstance(before, frozenset) and isinstance(attested.value, frozenset)
+            # mypy does not carry `both` over to the two it speaks of.
             facts[attested.path] = before | attested.value if both else attested.value  # type: ignore[operator]
     return facts, min(changes, default=None)
 

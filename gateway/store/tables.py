@@ -48,10 +48,12 @@ class Instant(TypeDecorator[datetime]):
 
 
 def _id(name: str, *args: object, **kw: object) -> Column[str]:
+    # Column takes what it is given by position and name; its stub wants every form spelt out.
     return Column(name, String(40), *args, nullable=bool(kw.pop("nullable", False)), **kw)  # type: ignore[arg-type]
 
 
 def _digest(name: str, *args: object, **kw: object) -> Column[str]:
+    # As above.
     return Column(name, String(64), *args, nullable=bool(kw.pop("nullable", False)), **kw)  # type: ignore[arg-type]
 
 

@@ -151,6 +151,7 @@ def sealed_item(conn: Connection, item: str) -> Sealed:
     return _sealed(row)
 
 
+# The shape of a Row is known to the query alone.
 def _sealed(row: Row) -> Sealed:  # type: ignore[type-arg]
     facts = parse_json(row.facts)
     return Sealed(
