@@ -115,7 +115,6 @@ _SETS = _same(Type.SET)
 OPERATORS: dict[str, Operator] = {
     "eq": Operator("is", _ANY, lambda a, b: a == b),
     "ne": Operator("is not", _ANY, lambda a, b: a != b),
-    # The loader has checked both sides against the types beside each operator; mypy cannot know it.
     "in": Operator("is one of", frozenset({(Type.ENUM, Type.SET)}), lambda a, b: a in b),  # type: ignore[operator]
     "contains": Operator("includes", frozenset({(Type.SET, Type.ENUM)}), lambda a, b: b in a),  # type: ignore[operator]
     "subset": Operator("is within", _SETS, lambda a, b: a <= b),  # type: ignore[operator]
