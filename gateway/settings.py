@@ -17,7 +17,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an instance is configured with.
 
     *audience* is what tokens are made for, *url* where clients find the gateway if a proxy stands before it, *origin* the log's name, *head_copy* where the newest
-    checkpoint is kept on another volume.
+    checkpoint is kept on another volume, *proposal_days* how long a proposal may wait for its release.
     """
 
     audience: str
@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admin_host: str = "127.0.0.1"
     admin_port: int = 8444
     url: str = ""
+    proposal_days: int = 30
 
 
 def read(instance: Path) -> Settings:

@@ -24,7 +24,10 @@ def inbox(
         return [plain(message) for message in found]
 
     found = run(with_session(as_, work))
-    rows = [{k: str(m[k]) for k in ("seq", "at", "about", "share")} for m in found]
+    rows = [
+        {"seq": str(m["seq"]), "at": m["at"], "about": m["about"], "of": m["share"] or m["rfa"]}
+        for m in found
+    ]
     show_table(found, "Inbox", rows, as_json=json)
 
 
@@ -44,8 +47,8 @@ def pull(
         if share_id == "new":
             found = await client.inbox(session, everything=True)
             gone = {m.share for m in found if m.about is About.SHARE_RECALLED}
-            wanted = [m.share for m in found if m.about is About.SHARE_AVAILABLE]
-            wanted = [s for s in wanted if s not in gone and not (out / s).exists()]
+            offered = [m.share for m in found if m.share and m.about is About.SHARE_AVAILABLE]
+            wanted = [s for s in offered if s not in gone and not (out / s).exists()]
         with bar("pull", None) as progress:
             done = [await client.pull(session, share, out, progress) for share in wanted]
         return [

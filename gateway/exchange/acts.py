@@ -6,239 +6,111 @@ asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the c
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from gateway.exchange import tokens
+from gateway.exchange.bounds import MAX_TEXT, must_have_text
+from gateway.exchange.deposit_acts import (
+    MAX_PARTS,
+    Complete,
+    Deposit,
+    OpenUpload,
+    Particulars,
+    Relation,
+    RelationKind,
+)
 from gateway.exchange.directory import Actor, Directory
+from gateway.exchange.fact_acts import Amend, Attest, EndAttestation, Evidence
+from gateway.exchange.history_acts import Declare
+from gateway.exchange.naming import can_stand_together, check_name
 from gateway.exchange.parse import decode
 from gateway.exchange.parties import Role
-from gateway.kernel.encoding import hex_sha256, is_hex_digest, sha256
+from gateway.exchange.rfa_acts import (
+    AnswerRfa,
+    AskRfa,
+    AssessRfa,
+    CloseRfa,
+    ConfirmRfa,
+    DeclineRfa,
+    ExtendRfa,
+    RecordRfa,
+    RegisterRfa,
+    ReopenRfa,
+    RfaAct,
+    StrikeRfa,
+    TellRfa,
+    Wanted,
+)
+from gateway.exchange.share_acts import (
+    MAX_ITEMS,
+    Approve,
+    Ask,
+    Basis,
+    Consult,
+    MakePackage,
+    Product,
+    Propose,
+    Recall,
+    Release,
+    ReleaseItem,
+)
+from gateway.kernel.encoding import hex_sha256, sha256
 from gateway.kernel.errors import ForbiddenError, MalformedError
-from gateway.kernel.ids import check_id
 
-MAX_ITEMS = 1000
-MAX_PARTS = 100_000
-MAX_TEXT = 4000  # characters of a note or reason
-
-
-class Product(StrEnum):
-    """The three kinds of product that the mechanism shares."""
-
-    INFORMATION = "information"
-    EVIDENCE = "evidence"
-    ANALYTICAL_PRODUCT = "analytical_product"
-
-
-class RelationKind(StrEnum):
-    """What an item is to another one."""
-
-    ORIGINAL = "original"
-    COPY = "copy"
-    TRANSLATION = "translation"
-    TRANSCRIPT = "transcript"
-    REDACTION = "redaction"
-
-
-class Ask(StrEnum):
-    """What a recall asks of the authority. Destruction takes a second order and is not built yet."""
-
-    SEQUESTER = "sequester"
-
-
-class Relation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The item's relation to another; *of* is that item's id, absent for an original."""
-
-    kind: RelationKind = RelationKind.ORIGINAL
-    of: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.kind is RelationKind.ORIGINAL) != (self.of is None):
-            raise ValueError("every relation but original names the other item")
-        if self.of is not None:
-            _id(self.of, "itm")
-
-
-class Particulars(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What identifies an item to people. *name* is a relative path with `/`; *sha256* of the plaintext."""
-
-    name: str
-    media_type: str
-    evidence_number: str
-    size: int
-    sha256: str
-    relation: Relation = Relation()
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        _text(self.media_type, 255, "media_type")
-        _text(self.evidence_number, 255, "evidence_number")
-        _size(self.size)
-        _digest(self.sha256)
-
-
-class OpenUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="upload"):
-    """Begin an upload of *size* bytes, to be sealed under *suite*."""
-
-    id: str
-    size: int
-    suite: Literal["pq", "classic"]
-
-    def __post_init__(self) -> None:
-        _id(self.id, "upl")
-        _size(self.size)
-
-
-class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="complete"):
-    """State what was uploaded: its particulars, facts, and the SHA-256 of every part in order."""
-
-    upload: str
-    particulars: Particulars
-    facts: dict[str, Any]
-    handling: str
-    parts: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        _id(self.upload, "upl")
-        _text(self.handling, 64, "handling")
-        if len(self.parts) > MAX_PARTS:
-            raise ValueError(f"at most {MAX_PARTS} parts")
-        for part in self.parts:
-            _digest(part)
-
-
-class Deposit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="deposit"):
-    """The deposit record: what the depositor vouches for. Only its acceptance makes the item."""
-
-    item: str
-    vault_header: str
-    body: str
-    body_size: int
-    size: int
-    suite: Literal["pq", "classic"]
-    facts: str
-    particulars: str
-    handling: str
-
-    def __post_init__(self) -> None:
-        _id(self.item, "itm")
-        _size(self.size)
-        _size(self.body_size)
-        for digest in (self.vault_header, self.body, self.facts, self.particulars):
-            _digest(digest)
-
-
-class Basis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a package may be shared: the RFA it answers, or the rationale of sharing it unasked."""
-
-    mode: Literal["requested", "proactive"]
-    purpose: str
-    case: str
-    rfa: str | None = None
-    rationale: str | None = None
-
-    def __post_init__(self) -> None:
-        _text(self.purpose, 64, "purpose")
-        _text(self.case, 128, "case")
-        if (self.mode == "requested") != (self.rfa is not None):
-            raise ValueError("a requested package names its RFA, and only such a one")
-        if (self.mode == "proactive") != (self.rationale is not None):
-            raise ValueError("a proactive package has a rationale, and only such a one")
-        _text(self.rfa or self.rationale or "", MAX_TEXT, "basis")
-
-
-class MakePackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="package"):
-    """Put items together under one basis."""
-
-    id: str
-    product: Product
-    basis: Basis
-    items: tuple[str, ...]
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        _id(self.id, "pkg")
-        if not 0 < len(self.items) <= MAX_ITEMS or len(set(self.items)) != len(self.items):
-            raise ValueError(f"a package has 1 to {MAX_ITEMS} different items")
-        for item in self.items:
-            _id(item, "itm")
-        if len(self.note) > MAX_TEXT:
-            raise ValueError(f"a note has at most {MAX_TEXT} characters")
-
-
-class Propose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="propose"):
-    """Propose a package to one authority."""
-
-    share: str
-    package: str
-    recipient: str
-
-    def __post_init__(self) -> None:
-        _id(self.share, "shr")
-        _id(self.package, "pkg")
-        _id(self.recipient, "pty")
-
-
-class ReleaseItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One item of a release, by the digests that its deposit record states."""
-
-    item: str
-    vault_header: str
-    body: str
-
-    def __post_init__(self) -> None:
-        _id(self.item, "itm")
-        _digest(self.vault_header)
-        _digest(self.body)
-
-
-class Approve(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="approve"):
-    """Clear one obligation of a held share in one *role*; void when items or basis change."""
-
-    id: str
-    share: str
-    recipient: str
-    role: Role
-    basis: str
-    items: tuple[ReleaseItem, ...]
-
-    def __post_init__(self) -> None:
-        _id(self.id, "clr")
-        _id(self.share, "shr")
-        _id(self.recipient, "pty")
-        _digest(self.basis)
-
-
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="release"):
-    """Release one share: repeats the recipient and every item's digests, for the keyholder to compare."""
-
-    share: str
-    recipient: str
-    items: tuple[ReleaseItem, ...]
-
-    def __post_init__(self) -> None:
-        _id(self.share, "shr")
-        _id(self.recipient, "pty")
-        if not self.items:
-            raise ValueError("a release names at least one item")
-
-
-class Recall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recall"):
-    """Recall one share. *reason* stays with the mechanism: a recall never says why."""
-
-    share: str
-    ask: Ask
-    reason: str
-
-    def __post_init__(self) -> None:
-        _id(self.share, "shr")
-        _text(self.reason, MAX_TEXT, "reason")
+__all__ = [
+    "MAX_ITEMS",
+    "MAX_PARTS",
+    "MAX_TEXT",
+    "RIGHTS",
+    "AcceptHead",
+    "Act",
+    "Amend",
+    "AnswerRfa",
+    "Approve",
+    "Ask",
+    "AskRfa",
+    "AssessRfa",
+    "Attest",
+    "Basis",
+    "Body",
+    "CloseRfa",
+    "Complete",
+    "ConfirmRfa",
+    "Consult",
+    "Declare",
+    "DeclineRfa",
+    "Deposit",
+    "EndAttestation",
+    "Evidence",
+    "ExtendRfa",
+    "MakePackage",
+    "OpenUpload",
+    "Order",
+    "Particulars",
+    "Product",
+    "Propose",
+    "Recall",
+    "RecordRfa",
+    "RegisterRfa",
+    "Relation",
+    "RelationKind",
+    "Release",
+    "ReleaseItem",
+    "ReopenRfa",
+    "RfaAct",
+    "StrikeRfa",
+    "TellRfa",
+    "Wanted",
+    "act_of",
+    "can_stand_together",
+    "check_name",
+    "check_rights",
+    "judge",
+]
 
 
 class AcceptHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="accept-head"):
@@ -249,7 +121,7 @@ class AcceptHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="a
     reason: str
 
     def __post_init__(self) -> None:
-        _text(self.reason, MAX_TEXT, "reason")
+        must_have_text(self.reason, MAX_TEXT, "reason")
         if self.size < 1 or not _ROOT.fullmatch(self.root):
             raise ValueError("a head is a size above 0 and a root in base64url")
 
@@ -263,32 +135,58 @@ Act: TypeAlias = (
     | MakePackage
     | Propose
     | Approve
+    | Consult
     | Release
     | Recall
+    | RecordRfa
+    | RfaAct
+    | Attest
+    | EndAttestation
+    | Amend
+    | Declare
     | AcceptHead
 )
 
+_APPROVERS = frozenset(
+    {
+        Role.LEGAL_ADVISER,
+        Role.VICTIMS_UNIT,
+        Role.HEAD_OF_SHARING,
+        Role.HEAD_OF_MECHANISM,
+        Role.SOURCE_LIAISON,
+    }
+)
+_SHARER, _RELEASER = frozenset({Role.SHARER}), frozenset({Role.RELEASER})
+_RFA_OFFICER = frozenset({Role.RFA_OFFICER})
+_ATTESTERS = frozenset({Role.LEGAL_ADVISER, Role.HEAD_OF_SHARING, Role.HEAD_OF_MECHANISM})
+
 # Who may order what. The roles are alternatives; the flag says that only a person may.
 RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
-    OpenUpload: (frozenset({Role.SHARER}), False),
-    Complete: (frozenset({Role.SHARER}), False),
-    Deposit: (frozenset({Role.SHARER}), False),
-    MakePackage: (frozenset({Role.SHARER}), False),
-    Propose: (frozenset({Role.SHARER}), False),
-    Approve: (
-        frozenset(
-            {
-                Role.LEGAL_ADVISER,
-                Role.VICTIMS_UNIT,
-                Role.HEAD_OF_SHARING,
-                Role.HEAD_OF_MECHANISM,
-                Role.SOURCE_LIAISON,
-            }
-        ),
-        True,
-    ),
-    Release: (frozenset({Role.RELEASER}), True),
-    Recall: (frozenset({Role.RELEASER}), True),
+    OpenUpload: (_SHARER, False),
+    Complete: (_SHARER, False),
+    Deposit: (_SHARER, False),
+    MakePackage: (_SHARER, False),
+    Propose: (_SHARER, False),
+    Approve: (_APPROVERS, True),
+    Consult: (frozenset({Role.SOURCE_LIAISON}), True),
+    Release: (_RELEASER, True),
+    Recall: (_RELEASER, True),
+    RecordRfa: (_RFA_OFFICER, True),
+    ConfirmRfa: (_RFA_OFFICER, True),
+    StrikeRfa: (_RFA_OFFICER, True),
+    RegisterRfa: (_RFA_OFFICER, True),
+    AssessRfa: (_RFA_OFFICER, True),
+    AskRfa: (_RFA_OFFICER, True),
+    TellRfa: (_RFA_OFFICER, True),
+    ExtendRfa: (_RFA_OFFICER, True),
+    AnswerRfa: (_RFA_OFFICER, True),
+    DeclineRfa: (_RFA_OFFICER, True),
+    ReopenRfa: (_RFA_OFFICER, True),
+    CloseRfa: (_RFA_OFFICER, True),
+    Attest: (_ATTESTERS, True),
+    EndAttestation: (_ATTESTERS, True),
+    Amend: (frozenset({Role.SOURCE_LIAISON, Role.LEGAL_ADVISER}), True),
+    Declare: (frozenset({Role.RFA_OFFICER, Role.COMPLIANCE}), True),
     AcceptHead: (frozenset({Role.CUSTODIAN}), True),
 }
 
@@ -359,62 +257,3 @@ def judge(
     act = act_of(order.body)
     check_rights(verified.actor, act)
     return verified.actor, act
-
-
-def can_stand_together(names: Iterable[str]) -> bool:
-    """Tell whether files of these names can lie in one folder on every system.
-
-    No two are alike but for case or Unicode normalisation, and none is the folder of another.
-    """
-    plain = [unicodedata.normalize("NFC", name).casefold() for name in names]
-    folders = {name[:i] for name in plain for i, c in enumerate(name) if c == "/"}
-    return len(set(plain)) == len(plain) and folders.isdisjoint(plain)
-
-
-def check_name(name: str) -> None:
-    """Check a file name inside a package: relative, `/` as separator, safe on every system.
-
-    Raises ValueError for absolute paths, `..`, empty parts, parts of over 255 bytes, control
-    characters, and what Windows would read as a device, drive or stream.
-    """
-    if len(name.encode("utf-8", "surrogatepass")) > 1024:
-        raise ValueError("a name has at most 1024 bytes")
-    if any(c in '\\:*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") for c in name):
-        raise ValueError('a name holds no control characters and none of \\ : * ? " < > |')
-    if _TURNING.intersection(name):
-        raise ValueError("a name holds no characters that turn the direction of writing")
-    for part in name.split("/"):
-        # Windows drops blanks before the dot, so that "nul .txt" is the device too.
-        device = part.split(".")[0].rstrip().upper() in _DEVICES
-        if not part or part[-1] in ". " or device or len(part.encode()) > 255:
-            raise ValueError("a name is a relative path without . or .. that any system can write")
-
-
-# With them "evidence-\u202egpj.exe" is shown as a picture.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
-_DEVICES = frozenset(
-    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
-    | {f"{d}{i}" for d in ("COM", "LPT") for i in "0123456789¹²³"}
-)
-
-
-def _id(text: str, prefix: str) -> None:
-    try:
-        check_id(text, prefix)
-    except MalformedError as error:
-        raise ValueError(str(error)) from None
-
-
-def _digest(text: str) -> None:
-    if not is_hex_digest(text):
-        raise ValueError("a digest is 64 lower-case hex digits")
-
-
-def _size(size: int) -> None:
-    if not 0 <= size <= 1 << 50:
-        raise ValueError("a size is between 0 and 2**50 bytes")
-
-
-def _text(text: str, longest: int, what: str) -> None:
-    if not 0 < len(text) <= longest:
-        raise ValueError(f"{what} has 1 to {longest} characters")

@@ -1,9 +1,12 @@
 """Ledger entries: which kinds there are, and what each commits to in which slot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
+from gateway.exchange.rfas import Step
 from gateway.kernel.encoding import Json, digest_of
 from gateway.kernel.time import exact
 from gateway.ledger import Slot
@@ -23,6 +26,31 @@ class Kind(StrEnum):
     SHARE_PREPARED = "share.prepared"
     SHARE_AVAILABLE = "share.available"
     SHARE_RECALLED = "share.recalled"
+    SHARE_CONSULTED = "share.consulted"
+    SHARE_SUSPENDED = "share.suspended"
+    SHARE_RESUMED = "share.resumed"
+    SHARE_EXPIRED = "share.expired"
+    ITEM_AMENDED = "item.amended"
+    FACT_ATTESTED = "fact.attested"
+    FACT_ENDED = "fact.ended"
+    RFA_RECEIVED = "rfa.received"
+    RFA_RECORDED = "rfa.recorded"
+    RFA_REGISTERED = "rfa.registered"
+    RFA_STRUCK = "rfa.struck"
+    RFA_ASSESSED = "rfa.assessed"
+    RFA_ASKED = "rfa.asked"
+    RFA_REPLIED = "rfa.replied"
+    RFA_INFORMED = "rfa.informed"
+    RFA_TOLD = "rfa.told"
+    RFA_EXTENDED = "rfa.extended"
+    RFA_ANSWERED = "rfa.answered"
+    RFA_DECLINED = "rfa.declined"
+    RFA_WITHDRAWN = "rfa.withdrawn"
+    RFA_REOPENED = "rfa.reopened"
+    RFA_CLOSED = "rfa.closed"
+    DECLARED_RFA = "declared.rfa"
+    DECLARED_SHARE = "declared.share"
+    DECLARED_HOLDER = "declared.holder"
     RANGE_AUTHORISED = "range.authorised"
     RANGE_FINISHED = "range.finished"
     RANGE_INTERRUPTED = "range.interrupted"
@@ -70,3 +98,26 @@ RECIPIENT_SLOTS = frozenset(
     {Slot.KIND, Slot.TIME, Slot.SUBJECT, Slot.RECIPIENT, Slot.OUTCOME, Slot.CONTENT}
 )
 """What the recipient of a share may open of its entries: never who acted, on which order or rule."""
+
+OF_STEP: Mapping[Step, Kind] = MappingProxyType(
+    {
+        Step.RECEIVE: Kind.RFA_RECEIVED,
+        Step.RECORD: Kind.RFA_RECORDED,
+        Step.CONFIRM: Kind.RFA_REGISTERED,
+        Step.STRIKE: Kind.RFA_STRUCK,
+        Step.REGISTER: Kind.RFA_REGISTERED,
+        Step.ADMIT: Kind.RFA_ASSESSED,
+        Step.REFUSE: Kind.RFA_ASSESSED,
+        Step.ASK: Kind.RFA_ASKED,
+        Step.REPLY: Kind.RFA_REPLIED,
+        Step.INFORM: Kind.RFA_INFORMED,
+        Step.TELL: Kind.RFA_TOLD,
+        Step.EXTEND: Kind.RFA_EXTENDED,
+        Step.ANSWER: Kind.RFA_ANSWERED,
+        Step.DECLINE: Kind.RFA_DECLINED,
+        Step.WITHDRAW: Kind.RFA_WITHDRAWN,
+        Step.REOPEN: Kind.RFA_REOPENED,
+        Step.CLOSE: Kind.RFA_CLOSED,
+    }
+)
+"""The entry that each step of an RFA makes."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.exchange.acts import Particulars, can_stand_together
+from gateway.exchange.deposit_acts import Particulars
+from gateway.exchange.naming import can_stand_together
 from gateway.exchange.parse import build, decode, plain
 from gateway.kernel.encoding import hex_sha256, is_hex_digest
 from gateway.kernel.errors import MalformedError, VerificationError

@@ -47,6 +47,7 @@ class Role(StrEnum):
 
     SHARER = "sharer"  # deposit items, make packages, propose shares
     RELEASER = "releaser"  # release and recall shares
+    RFA_OFFICER = "rfa_officer"  # register, assess and answer RFAs; read what is sealed to the team
     LEGAL_ADVISER = "legal_adviser"
     VICTIMS_UNIT = "victims_unit"
     HEAD_OF_SHARING = "head_of_sharing"

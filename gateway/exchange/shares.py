@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from gateway.kernel.errors import ConflictError
+from gateway.exchange import life
 
 
 class State(StrEnum):
@@ -22,6 +22,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     RECALLED = "recalled"
+    EXPIRED = "expired"  # proposed or held for too long: nobody may release it any more
 
 
 class Step(StrEnum):
@@ -39,6 +40,7 @@ class Step(StrEnum):
     ACCEPT = "accept"
     REJECT = "reject"
     RECALL = "recall"
+    EXPIRE = "expire"
 
 
 _S, _T = State, Step
@@ -63,6 +65,8 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
         (_S.VERIFIED, _T.REJECT): _S.REJECTED,
         (_S.OPENED, _T.ACCEPT): _S.ACCEPTED,
         (_S.OPENED, _T.REJECT): _S.REJECTED,
+        (_S.PROPOSED, _T.EXPIRE): _S.EXPIRED,
+        (_S.HELD, _T.EXPIRE): _S.EXPIRED,
         **{(s, _T.RECALL): _S.RECALLED for s in (_S.RELEASED, _S.PREPARED, *_SERVED)},
     }
 )
@@ -70,16 +74,13 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
 PULLABLE = frozenset(_SERVED)
 """The states in which an authority may read the manifest and pull the items."""
 
+RELEASED = PULLABLE | {State.RELEASED, State.PREPARED}
+"""The states in which a share goes out, or is about to, for as long as its decision stays permit."""
+
 VISIBLE = PULLABLE | {State.RECALLED}
 """The states in which an authority may know that the share exists, if it was ever offered."""
 
 
 def advance(state: State | None, step: Step) -> State:
     """Return the state after *step*. Raises ConflictError that says what is possible instead."""
-    try:
-        return TRANSITIONS[state, step]
-    except KeyError:
-        options = sorted(s.value for (at, s) in TRANSITIONS if at is state)
-        possible = f"possible: {', '.join(options)}" if options else "nothing more can happen to it"
-        where = state.value if state else "new"
-        raise ConflictError(f"cannot {step.value} a share that is {where}; {possible}") from None
+    return life.advance(TRANSITIONS, state, step, "a share")

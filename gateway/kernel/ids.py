@@ -23,6 +23,8 @@ ReceiptId = NewType("ReceiptId", str)  # rcp_
 MessageId = NewType("MessageId", str)  # msg_
 BlobId = NewType("BlobId", str)  # blb_
 EntryId = NewType("EntryId", str)  # ent_
+RfaId = NewType("RfaId", str)  # rfa_
+InvestigationId = NewType("InvestigationId", str)  # inv_
 
 PREFIXES = frozenset(
     {
@@ -40,6 +42,11 @@ PREFIXES = frozenset(
         "clr",
         "rfa",
         "srv",
+        "stp",
+        "inv",
+        "att",
+        "amd",
+        "dcl",
     }
 )
 _RANDOM_BYTES = 16

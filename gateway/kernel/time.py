@@ -3,11 +3,13 @@
 Nothing here reads a clock: the core is given the time.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 
 from gateway.kernel.errors import MalformedError
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def instant(text: str) -> datetime:
@@ -34,3 +36,13 @@ def exact(moment: datetime) -> str:
 def unix(moment: datetime) -> int:
     """Return whole seconds since 1970, as JWT claims count them (RFC 7519, NumericDate)."""
     return int(moment.timestamp())
+
+
+def day(text: str) -> date:
+    """Read a calendar date such as `2026-11-23`. Raises MalformedError."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:  # 30 February
+        pass
+    raise MalformedError("expected a date such as 2026-11-23")

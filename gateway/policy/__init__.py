@@ -1,16 +1,15 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
 from gateway.policy.cases import Result, run
+from gateway.policy.clearances import Clearance, missing
 from gateway.policy.decide import (
     ENGINE,
-    Clearance,
     Decision,
     Fired,
     Outcome,
     PolicySet,
     facts_digest,
     join,
-    missing,
 )
 from gateway.policy.explain import explain, explain_to_recipient
 from gateway.policy.jurisdictions import (

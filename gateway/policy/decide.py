@@ -1,6 +1,6 @@
 """Decisions: deny overrides, silence denies, unknown facts never open anything, order never matters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -201,62 +201,3 @@ def join(policy: PolicySet, decisions: Sequence[Decision]) -> Decision:
 
 def _speaks(fired: Fired, worst: Outcome) -> bool:
     return worst is not Outcome.DENY or fired.effect is Effect.DENY
-
-
-@dataclass(frozen=True, slots=True)
-class Clearance:
-    """A signed approval that counts: by *person*, in *role*, bound to *basis*."""
-
-    person: str
-    role: str
-    basis: str
-
-
-def missing(decision: Decision, clearances: Iterable[Clearance], requester: str) -> dict[str, int]:
-    """Return what a held decision still lacks: `approval:role` with how many persons.
-
-    One person counts once, whatever roles she holds; the requester does not count; a clearance for
-    another basis is void. Other obligations due before release are never met by approvals.
-    """
-    lacking: dict[str, int] = {}
-    seats: list[str] = []
-    for kind in decision.before:
-        term = decision.terms[kind]
-        if kind != "approval" or not isinstance(term, tuple):
-            lacking[kind] = 1
-            continue
-        seats += (p[0] for p in term if isinstance(p, tuple) for _ in range(p[1]))
-    able = _valid(decision, clearances, requester)
-    taken: dict[str, int] = {}
-    for seat, role in enumerate(seats):
-        if not _fill(seat, seats, able, taken, set()):
-            lacking[f"approval:{role}"] = lacking.get(f"approval:{role}", 0) + 1
-    return lacking
-
-
-def _fill(
-    seat: int,
-    seats: Sequence[str],
-    able: Mapping[str, set[str]],
-    taken: dict[str, int],
-    tried: set[str],
-) -> bool:
-    """Find a person for a seat, if need be by moving others to seats of their other roles."""
-    for person in sorted(p for p, roles in able.items() if seats[seat] in roles):
-        if person in tried:
-            continue
-        tried.add(person)
-        if person not in taken or _fill(taken[person], seats, able, taken, tried):
-            taken[person] = seat
-            return True
-    return False
-
-
-def _valid(
-    decision: Decision, clearances: Iterable[Clearance], requester: str
-) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for clearance in clearances:
-        if clearance.basis == decision.basis_digest and clearance.person != requester:
-            found.setdefault(clearance.person, set()).add(clearance.role)
-    return found

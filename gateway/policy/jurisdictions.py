@@ -1,6 +1,6 @@
 """What is on file about the states: data with evidence and expiry, which the rules read as facts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.kernel.encoding import Json
@@ -28,9 +28,16 @@ class Attested:
 
     def counts(self, authority: str, case: str, today: str) -> bool:
         """Tell whether the fact speaks about this authority and case on this day."""
-        mine = self.authority in (None, authority) and self.case in (None, case)
-        begun = self.valid_from is None or self.valid_from <= today
-        return mine and begun and (self.valid_to is None or today <= self.valid_to)
+        ended = self.valid_to is not None and self.valid_to < today
+        return self.concerns(authority, case) and self.begun(today) and not ended
+
+    def concerns(self, authority: str, case: str) -> bool:
+        """Tell whether the fact is about this authority and case, on whatever day."""
+        return self.authority in (None, authority) and self.case in (None, case)
+
+    def begun(self, today: str) -> bool:
+        """Tell whether the fact has begun to count, though it may have ended since."""
+        return self.valid_from is None or self.valid_from <= today
 
 
 Register = Mapping[str, tuple[Attested, ...]]
@@ -49,23 +56,46 @@ def load_register(files: Mapping[str, bytes], vocabulary: Vocabulary) -> Registe
 
 
 def recipient_facts(
-    register: Register, jurisdiction: str, authority: str, case: str, today: str
+    register: Register,
+    jurisdiction: str,
+    authority: str,
+    case: str,
+    today: str,
+    later: Sequence[Attested] = (),
 ) -> tuple[dict[str, Fact], str | None]:
     """Return the facts that count, and the last day on which just these do.
 
     A fact on one authority or case overrides a general one; sets add up. An expired fact is absent,
-    and so unknown to the rules.
+    and so unknown to the rules. *later* attestations come after the register, oldest first: the last
+    one on a fact, as narrow, is the word that stands, so that once it has lapsed the fact is unknown,
+    whatever was on file before.
     """
     facts: dict[str, Fact] = {"recipient.jurisdiction": jurisdiction}
     changes: list[str] = []
     for attested in sorted(register.get(jurisdiction, ()), key=_generality):
         changes += (d for d in (attested.valid_from, attested.valid_to) if d and d >= today)
         if attested.counts(authority, case, today):
-            before = facts.get(attested.path)
-            both = isinstance(before, frozenset) and isinstance(attested.value, frozenset)
-            # mypy does not carry `both` over to the two it speaks of.
-            facts[attested.path] = before | attested.value if both else attested.value  # type: ignore[operator]
+            _add(facts, attested)
+    for attested in sorted(later, key=_generality):
+        changes += (d for d in (attested.valid_from, attested.valid_to) if d and d >= today)
+        if attested.counts(authority, case, today):
+            _add(facts, attested)
+        elif _silences(attested, authority, case, today):
+            facts.pop(attested.path, None)
     return facts, min(changes, default=None)
+
+
+def _silences(attested: Attested, authority: str, case: str, today: str) -> bool:
+    """Tell whether a lapsed attestation leaves its fact unknown; of a set it takes only its own part."""
+    spoke = attested.concerns(authority, case) and attested.begun(today)
+    return spoke and not isinstance(attested.value, frozenset)
+
+
+def _add(facts: dict[str, Fact], attested: Attested) -> None:
+    before = facts.get(attested.path)
+    both = isinstance(before, frozenset) and isinstance(attested.value, frozenset)
+    # mypy does not carry `both` over to the two it speaks of.
+    facts[attested.path] = before | attested.value if both else attested.value  # type: ignore[operator]
 
 
 def _generality(attested: Attested) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
-from gateway.exchange.acts import Approve, MakePackage, Propose, act_of
+from gateway.exchange.acts import Approve, Consult, MakePackage, Propose, act_of
 from gateway.exchange.shares import State, Step, advance
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256, parse_json
 from gateway.kernel.errors import ConflictError, NotFoundError
@@ -17,10 +17,12 @@ from gateway.store.tables import (
     headers,
     manifests,
     orders,
+    package_items,
     packages,
     receipts,
     servings,
     share_events,
+    share_keys,
     shares,
 )
 
@@ -70,7 +72,8 @@ class KeptManifest:
 def make_package(conn: Connection, act: MakePackage, actor: str, order: str, at: datetime) -> None:
     """Keep a package; its act stands in its order."""
     values = {"id": act.id, "actor": actor, "order_digest": order, "at": at}
-    conn.execute(insert(packages), values)
+    conn.execute(insert(packages), {**values, "rfa": act.basis.rfa})
+    conn.execute(insert(package_items), [{"package": act.id, "item": item} for item in act.items])
 
 
 def package(conn: Connection, name: str) -> MakePackage:
@@ -161,10 +164,37 @@ def event_in(conn: Connection, name: str, state: State) -> Event:
     raise NotFoundError(f"the share was never {state.value}")
 
 
-def in_states(conn: Connection, states: Iterable[State]) -> list[Share]:
-    """Return the shares in any of *states*, oldest first."""
+def in_states(
+    conn: Connection,
+    states: Iterable[State],
+    *,
+    item: str | None = None,
+    rfa: str | None = None,
+    recipients: Iterable[str] | None = None,
+) -> list[Share]:
+    """Return the shares in any of *states*, oldest first.
+
+    Only those whose package holds *item*, whose package answers *rfa*, or that are for one of
+    *recipients*, if given.
+    """
     names = [state.value for state in states]
     query = select(shares).where(shares.c.state.in_(names)).order_by(shares.c.at)
+    if rfa is not None:
+        query = query.join(packages, packages.c.id == shares.c.package).where(packages.c.rfa == rfa)
+    if recipients is not None:
+        query = query.where(shares.c.recipient.in_([*recipients]))
+    if item is not None:
+        holding = select(package_items.c.package).where(package_items.c.item == item)
+        query = query.where(shares.c.package.in_(holding))
+    return [
+        Share(r.id, r.package, r.recipient, r.proposer, State(r.state), r.at)
+        for r in conn.execute(query)
+    ]
+
+
+def of_package(conn: Connection, package_id: str) -> list[Share]:
+    """Return the shares of a package, oldest first."""
+    query = select(shares).where(shares.c.package == package_id).order_by(shares.c.at)
     return [
         Share(r.id, r.package, r.recipient, r.proposer, State(r.state), r.at)
         for r in conn.execute(query)
@@ -199,20 +229,17 @@ def latest_decision(conn: Connection, name: str) -> dict[str, Json]:
     return value
 
 
-def approve(conn: Connection, act: Approve, person: str, order: str, at: datetime) -> None:
+def clear(conn: Connection, act: Approve | Consult, person: str, order: str, at: datetime) -> None:
     """Keep a clearance."""
+    values = {"id": act.id, "share": act.share, "person": person, "basis": act.basis}
     conn.execute(
-        insert(clearances),
-        {
-            "id": act.id,
-            "share": act.share,
-            "person": person,
-            "role": act.role.value,
-            "basis": act.basis,
-            "order_digest": order,
-            "at": at,
-        },
+        insert(clearances), {**values, "role": obligation(act), "order_digest": order, "at": at}
     )
+
+
+def obligation(act: Approve | Consult) -> str:
+    """Return the obligation that an act clears: `approval:role` or `consultation:whom`."""
+    return f"approval:{act.role.value}" if isinstance(act, Approve) else f"consultation:{act.whom}"
 
 
 def clearances_of(conn: Connection, name: str) -> list[Clearance]:
@@ -222,9 +249,14 @@ def clearances_of(conn: Connection, name: str) -> list[Clearance]:
 
 
 def keep_envelopes(
-    conn: Connection, name: str, made: Iterable[Header], manifest: KeptManifest
+    conn: Connection,
+    name: str,
+    made: Iterable[Header],
+    manifest: KeptManifest,
+    keys: Iterable[str],
 ) -> None:
-    """Keep what the keyholder and the manifest key made for a share."""
+    """Keep what the keyholder and the manifest key made for a share, and for which *keys*."""
+    conn.execute(insert(share_keys), [{"share": name, "kid": key} for key in sorted(set(keys))])
     conn.execute(
         insert(headers),
         [
@@ -234,6 +266,12 @@ def keep_envelopes(
     )
     values = {"share": name, "container": manifest.container, "digest": manifest.digest}
     conn.execute(insert(manifests), {**values, "inner": manifest.inner})
+
+
+def keys_of(conn: Connection, name: str) -> set[str]:
+    """Return the age recipients that can open a share: what its headers were wrapped to."""
+    rows = conn.execute(select(share_keys.c.kid).where(share_keys.c.share == name))
+    return {row.kid for row in rows}
 
 
 def header(conn: Connection, name: str, n: int) -> Header:

@@ -3,13 +3,16 @@
 Digests are hex, JSON is canonical bytes, instants are UTC text with microseconds, which sorts.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -157,6 +160,25 @@ packages = Table(
     _id("actor"),
     _digest("order_digest", ForeignKey("orders.digest")),
     _at(),
+    _id("rfa", nullable=True),
+)
+package_items = Table(
+    "package_items",
+    metadata,
+    _id("package", ForeignKey("packages.id"), primary_key=True),
+    _id("item", ForeignKey("items.id"), primary_key=True),
+)
+amendments = Table(
+    "amendments",
+    metadata,
+    _id("id", primary_key=True),
+    _id("item", ForeignKey("items.id")),
+    _int("n"),
+    _blob("facts"),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+    UniqueConstraint("item", "n"),
 )
 
 # --- shares -------------------------------------------------------------------------------------
@@ -252,10 +274,145 @@ messages = Table(
     _id("recipient", primary_key=True),
     _int("seq", pk=True),
     _id("id", unique=True),
-    _id("share", ForeignKey("shares.id")),
+    _id("share", ForeignKey("shares.id"), nullable=True),
     _blob("container"),
     _at(),
 )
+
+suspensions = Table(
+    "suspensions",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _int("n", pk=True),
+    Column("suspended", Boolean, nullable=False),
+    _blob("why"),
+    _id("entry"),
+    _at(),
+)
+share_keys = Table(
+    "share_keys",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    Column("kid", String(2048), primary_key=True),
+)
+
+# --- requests for assistance --------------------------------------------------------------------
+investigations = Table(
+    "investigations",
+    metadata,
+    _id("id", primary_key=True),
+    _id("authority"),
+    Column("reference", String(128), nullable=False),
+    _at(),
+    UniqueConstraint("authority", "reference"),
+)
+rfas = Table(
+    "rfas",
+    metadata,
+    _id("id", primary_key=True),
+    _id("authority"),
+    _word("origin"),
+    _word("state"),
+    _id("parent", nullable=True),
+    _id("investigation", ForeignKey("investigations.id"), nullable=True),
+    Column("number", String(64), nullable=True, unique=True),
+    Column("purpose", String(64), nullable=True),
+    Column("due", String(10), nullable=True),
+    _digest("request"),
+    _blob("wanted"),
+    _at(),
+)
+rfa_events = Table(
+    "rfa_events",
+    metadata,
+    _id("rfa", ForeignKey("rfas.id"), primary_key=True),
+    _int("n", pk=True),
+    _word("step"),
+    _word("state"),
+    _id("actor"),
+    _id("entry"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+rfa_messages = Table(
+    "rfa_messages",
+    metadata,
+    _id("id", primary_key=True),
+    _id("rfa", ForeignKey("rfas.id")),
+    _word("about"),
+    _id("actor"),
+    _blob("container"),
+    _digest("digest"),
+    _at(),
+)
+assessments = Table(
+    "assessments",
+    metadata,
+    _id("id", primary_key=True),
+    _id("rfa", ForeignKey("rfas.id")),
+    _int("n"),
+    _blob("checks"),
+    Column("met", Boolean, nullable=False),
+    Column("valid_to", String(10), nullable=False),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+    UniqueConstraint("rfa", "n"),
+)
+attestations = Table(
+    "attestations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("fact", String(128), nullable=False),
+    _blob("value"),
+    Column("jurisdiction", String(16), nullable=False),
+    _id("authority", nullable=True),
+    Column("case", String(128), nullable=True),
+    _blob("evidence"),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_to", String(10), nullable=False),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+attestation_ends = Table(
+    "attestation_ends",
+    metadata,
+    _id("attestation", ForeignKey("attestations.id"), primary_key=True),
+    Column("ended", String(10), nullable=False),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+
+# --- history, as declared -----------------------------------------------------------------------
+declared = Table(
+    "declared",
+    metadata,
+    _id("declaration", primary_key=True),
+    _int("n", pk=True),
+    _word("kind"),
+    _digest("key", unique=True),
+    Column("item", String(64), nullable=True),
+    _blob("data"),
+    _id("entry"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+
+Index("ix_shares_package", shares.c.package)
+Index("ix_shares_state", shares.c.state)
+Index("ix_shares_recipient", shares.c.recipient)
+Index("ix_servings_share", servings.c.share)
+Index("ix_clearances_share", clearances.c.share)
+Index("ix_package_items_item", package_items.c.item)
+Index("ix_packages_rfa", packages.c.rfa)
+Index("ix_headers_item", headers.c.item)
+Index("ix_rfas_authority", rfas.c.authority)
+Index("ix_rfas_state", rfas.c.state)
+Index("ix_rfa_messages_rfa", rfa_messages.c.rfa)
+Index("ix_attestations_jurisdiction", attestations.c.jurisdiction)
+Index("ix_declared_item", declared.c.item)
 
 # --- ledger -------------------------------------------------------------------------------------
 entries = Table("entries", metadata, _int("idx", pk=True), _id("eid", unique=True), _blob("leaf"))
@@ -297,28 +454,41 @@ APPEND_ONLY = (
     "tiles",
     "checkpoints",
     "openings",
+    "package_items",
+    "amendments",
+    "suspensions",
+    "share_keys",
+    "investigations",
+    "rfa_events",
+    "rfa_messages",
+    "assessments",
+    "attestations",
+    "attestation_ends",
+    "declared",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 
 
-def guards(dialect: str) -> list[str]:
-    """Return the statements that make the database refuse changes to what is append-only."""
+def guards(dialect: str, tables: Sequence[str]) -> list[str]:
+    """Return the statements that make the database refuse changes to *tables*, which are append-only.
+
+    On PostgreSQL they call the function that `GUARD_FUNCTION` makes.
+    """
     if dialect == "sqlite":
         return [
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            for table in APPEND_ONLY
+            for table in tables
             for verb in ("UPDATE", "DELETE")
         ]
-    function = (
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-    )
     return [
-        function,
-        *(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-            for table in APPEND_ONLY
-        ),
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        for table in tables
     ]
+
+
+GUARD_FUNCTION = (
+    "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+)

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
-from gateway.web.api import inbox, review, shares, uploads
+from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
 from gateway.web.problems import Handler, Unparsable, problems
 from gateway.workflows.gateway import Gateway
@@ -41,7 +41,7 @@ def make_app(gateway: Gateway) -> web.Application:
     app[GATEWAY] = gateway
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
-    for module in (uploads, shares, inbox, review):
+    for module in (uploads, shares, rfas, facts, inbox, overview, review):
         app.add_routes(module.routes)
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.

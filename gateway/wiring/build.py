@@ -77,6 +77,7 @@ def _build(
         audience=config.audience,
         now=now,
         sets=Sets(root, directory, data, None, {}),
+        proposal_days=config.proposal_days,
     )
     _gate(gateway, instance, config)
     return gateway

@@ -15,6 +15,7 @@ from gateway.settings import Settings
 from gateway.store import sets
 from gateway.store.writer import Transaction
 from gateway.wiring.clock import now
+from gateway.workflows import suspend
 from gateway.workflows.gateway import Gateway
 
 _log = structlog.get_logger()
@@ -69,6 +70,9 @@ def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]
         except GatewayError as error:
             refused.append(str(error))
             _log.error("set_refused", reason=str(error))
+    swept = suspend.sweep(gateway)
+    gateway.swept = gateway.now().date()
+    _log.info("shares_decided_again", suspended=swept.suspended, resumed=swept.resumed)
     return refused
 
 

@@ -1,19 +1,23 @@
 """The decision on a share: facts put together, every item decided, the worst one rules, clearances last."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
 from gateway.exchange.acts import MakePackage
 from gateway.exchange.parties import Party
+from gateway.exchange.rfas import State as RfaState
 from gateway.kernel.encoding import Json
-from gateway.kernel.errors import ForbiddenError, UnavailableError
+from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableError
 from gateway.keyholder.vault import envelope_keys
 from gateway.policy import (
+    Attested,
     Decision,
     Fact,
     Outcome,
+    PolicySet,
     explain,
     explain_to_recipient,
     join,
@@ -21,15 +25,22 @@ from gateway.policy import (
     recipient_facts,
     to_json,
 )
-from gateway.store import shares, uploads
+from gateway.store import facts as stated
+from gateway.store import rfas, shares, uploads
+from gateway.store.facts import Attestation
 from gateway.store.uploads import Sealed
 from gateway.workflows.gateway import Gateway, Sets
+
+_NEVER = "0000-00-00"  # before every day: what the vocabulary does not know counts as ended
+_NOT_ADMITTED = frozenset(
+    {RfaState.RECEIVED, RfaState.RECORDED, RfaState.DECLINED, RfaState.WITHDRAWN}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """A decision with what it was made on. *outcome* has clearances applied; *lacking* is what a
-    hold still wants.
+    hold still wants; *good_until* is the last day on which the same facts count.
     """
 
     decision: Decision
@@ -37,6 +48,7 @@ class Ruling:
     lacking: dict[str, int]
     facts: list[dict[str, Json]]
     explanation: str
+    good_until: str | None
 
     def json(self) -> dict[str, Json]:
         """Return the ruling as it is recorded."""
@@ -44,6 +56,7 @@ class Ruling:
             **self.decision.to_json(),
             "after_clearances": self.outcome.value,
             "missing": dict(self.lacking),
+            "good_until": self.good_until,
         }
 
 
@@ -61,24 +74,36 @@ def rule(
     sets = gateway.sets
     if sets.policy is None:
         raise UnavailableError("no policy set is in force: everything is denied until one loads")
-    items = uploads.deposited(conn, package.items)
     today = now.date().isoformat()
-    every = [_facts(sets, package, item, recipient, today) for item in items]
+    shared, ends = _shared_facts(sets, conn, package, recipient, today)
+    every = [
+        {**_item_facts(sets.policy, facts), "item.product": package.product.value, **shared}
+        for facts in item_facts(conn, package.items)
+    ]
     single = [sets.policy.decide(facts, today) for facts in every]
     decision = join(sets.policy, single)
     given = shares.clearances_of(conn, share) if share else []
-    lacking = missing(decision, given, requester) if decision.outcome is Outcome.HOLD else {}
-    cleared = decision.outcome is Outcome.HOLD and not lacking
+    assurances = shared.get("recipient.assurances", frozenset())
+    on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
+    held = decision.outcome is Outcome.HOLD
+    lacking = missing(decision, given, requester, on_file) if held else {}
     worst = next(
         i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
     )
     return Ruling(
         decision=decision,
-        outcome=Outcome.PERMIT if cleared else decision.outcome,
+        outcome=Outcome.PERMIT if held and not lacking else decision.outcome,
         lacking=lacking,
         facts=[to_json(facts) for facts in every],
         explanation=explain(sets.policy, single[worst], every[worst], today),
+        good_until=min(filter(None, (decision.good_until, ends)), default=None),
     )
+
+
+def item_facts(conn: Connection, items: tuple[str, ...]) -> list[Mapping[str, Json]]:
+    """Return the facts of deposited items as they stand now, in order. Raises NotFoundError."""
+    amended = stated.amended(conn, items)
+    return [amended.get(item.item, item.facts) for item in uploads.deposited(conn, items)]
 
 
 def check_suite(items: list[Sealed], recipient: Party, now: datetime) -> None:
@@ -98,32 +123,88 @@ def to_recipient(ruling: Ruling) -> Json:
     return explain_to_recipient(ruling.decision)
 
 
-def _facts(
-    sets: Sets, package: MakePackage, item: Sealed, recipient: Party, today: str
-) -> dict[str, Fact]:
-    """Put the facts of one item together: the depositor's, the register's, the package's.
+def _item_facts(policy: PolicySet, stated_facts: Mapping[str, Json]) -> dict[str, Fact]:
+    """Return an item's facts as the rules may read them.
 
     A fact that the vocabulary in force does not know, or not with this value, is unknown: it counts
     as absent, which never opens anything.
     """
-    policy = sets.policy
-    if policy is None:
-        raise UnavailableError("no policy set is in force")
-    facts: dict[str, Fact] = {}
-    for path, value in item.facts.items():
-        attribute = policy.vocabulary.attributes.get(path)
-        known = frozenset(str(v) for v in value) if isinstance(value, list) else value
-        if attribute is not None and not isinstance(known, dict) and known is not None:
-            facts |= {path: known} if attribute.valid(known) and path.startswith("item.") else {}
-    case = package.basis.case
-    about, _ = recipient_facts(
-        sets.register, recipient.jurisdiction or "", recipient.short, case, today
+    found: dict[str, Fact] = {}
+    for path, value in stated_facts.items():
+        fact = _known(policy, path, value)
+        if fact is not None and path.startswith("item."):
+            found[path] = fact
+    return found
+
+
+def _known(policy: PolicySet, path: str, value: Json) -> Fact | None:
+    attribute = policy.vocabulary.attributes.get(path)
+    known = frozenset(str(v) for v in value) if isinstance(value, list) else value
+    if attribute is None or isinstance(known, dict) or known is None:
+        return None
+    return known if attribute.valid(known) else None
+
+
+def _shared_facts(
+    sets: Sets, conn: Connection, package: MakePackage, recipient: Party, today: str
+) -> tuple[dict[str, Fact], str | None]:
+    """Return the facts that are the same for every item, and the last day on which just these count.
+
+    The register's and the attested ones about the recipient, the RFA's, the package's.
+    """
+    context, admitted_to = _context(conn, package, recipient, today)
+    code = recipient.jurisdiction or ""
+    later = [
+        _attested(sets.policy, found, recipient)
+        for found in stated.attested(conn, code)
+        if found.authority in (None, recipient.id)
+    ]
+    about, changes = recipient_facts(
+        sets.register, code, recipient.short, package.basis.case, today, later
     )
-    return {
-        **facts,
-        "item.product": package.product.value,
-        **about,
-        "context.mode": package.basis.mode,
-        "context.purpose": package.basis.purpose,
-        "context.case": case,
-    }
+    ends = min(filter(None, (changes, admitted_to)), default=None)
+    return {**about, **context}, ends
+
+
+def _attested(policy: PolicySet | None, found: Attestation, recipient: Party) -> Attested:
+    """Return an attestation as the register states facts; one ended counts to the day before."""
+    fact = _known(policy, found.fact, found.value) if policy is not None else None
+    valid_to = found.valid_to
+    if found.ended is not None:
+        before = date.fromisoformat(found.ended) - timedelta(days=1)
+        valid_to = min(valid_to, before.isoformat())
+    return Attested(
+        path=found.fact,
+        value="" if fact is None else fact,
+        evidence=found.id,
+        valid_from=found.valid_from,
+        valid_to=_NEVER if fact is None else valid_to,
+        case=found.case,
+        authority=recipient.short if found.authority is not None else None,
+    )
+
+
+def _context(
+    conn: Connection, package: MakePackage, recipient: Party, today: str
+) -> tuple[dict[str, Fact], str | None]:
+    """Return the facts about the occasion, and the last day on which just these count.
+
+    Of a package that answers an RFA, purpose and case are what an officer attested at registration.
+    """
+    basis = package.basis
+    said: dict[str, Fact] = {"context.mode": basis.mode, "context.case": basis.case}
+    if basis.rfa is None:
+        return {**said, "context.purpose": basis.purpose}, None
+    try:
+        rfa = rfas.get(conn, basis.rfa)
+    except NotFoundError:
+        return said, None
+    said["context.rfa.of_recipient"] = rfa.authority == recipient.id
+    if rfa.purpose == basis.purpose and rfa.reference == basis.case:
+        said["context.purpose"] = basis.purpose
+    found = rfas.assessed(conn, rfa.id)
+    if found is None or not found.met or rfa.state in _NOT_ADMITTED:
+        return {**said, "context.rfa.admitted": False}, None
+    if found.valid_to < today:  # lapsed, and so unknown
+        return said, None
+    return {**said, "context.rfa.admitted": True}, found.valid_to

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
@@ -61,7 +61,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
+    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again.
     """
 
     engine: Engine
@@ -78,6 +78,8 @@ class Gateway:
     sets: Sets
     quarantine: str | None = None
     unauthenticated: int = 0
+    proposal_days: int = 30
+    swept: date | None = None
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)

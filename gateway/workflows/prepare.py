@@ -12,22 +12,22 @@ from gateway.exchange.acts import (
 )
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sign_manifest
-from gateway.exchange.messages import About, Message, sign_message
+from gateway.exchange.messages import About
 from gateway.exchange.parse import plain
 from gateway.exchange.shares import State, Step
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     GatewayError,
 )
-from gateway.kernel.ids import new_id
 from gateway.kernel.time import spell
 from gateway.keyholder.vault import envelope_keys
-from gateway.store import inbox, orders, shares, uploads
+from gateway.store import orders, shares, uploads
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import (
     Gateway,
 )
+from gateway.workflows.post import tell
 
 
 def finish(gateway: Gateway, share_id: str) -> None:
@@ -71,6 +71,7 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
         decision = shares.latest_decision(conn, share_id)
     directory = gateway.sets.directory
+    wrapped_to: set[str] = set()
     made: list[Header] = []
     for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
         data = gateway.keyholder.wrap(
@@ -83,12 +84,13 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
             now=now,
         )
         made.append(Header(n, item.item, data, hex_sha256(data)))
+        wrapped_to.update(envelope_keys(directory.party(share.recipient), item.suite, now))
     manifest = _manifest(gateway, share, package, items, made, decision, now)
 
     def job(tx: Transaction) -> None:
         if shares.get(tx.conn, share_id).state is not State.RELEASED:
             return
-        shares.keep_envelopes(tx.conn, share_id, made, manifest)
+        shares.keep_envelopes(tx.conn, share_id, made, manifest, wrapped_to)
         entry = tx.record(Entry(kind=Kind.SHARE_PREPARED, at=now, subject=share_id))
         shares.step(tx.conn, share_id, Step.PREPARE, actor=None, entry=entry, order=None, at=now)
 
@@ -155,23 +157,6 @@ def _offer(gateway: Gateway, share_id: str) -> None:
             )
         )
         shares.step(tx.conn, share_id, Step.OFFER, actor=None, entry=entry, order=None, at=now)
-        notify(gateway, tx, share, About.SHARE_AVAILABLE, None, now)
+        tell(gateway, tx, share.recipient, About.SHARE_AVAILABLE, now, share=share_id)
 
     gateway.writer.run(job)
-
-
-def notify(
-    gateway: Gateway, tx: Transaction, share: Share, about: About, ask: str | None, now: datetime
-) -> None:
-    """Put a signed message about a share into its recipient's inbox."""
-    message = Message(
-        v=1,
-        id=new_id("msg"),
-        to=share.recipient,
-        seq=inbox.next_seq(tx.conn, share.recipient),
-        at=spell(now),
-        about=about,
-        share=share.id,
-        ask=ask,
-    )
-    inbox.put(tx.conn, message, sign_message(message, gateway.manifest_signer))

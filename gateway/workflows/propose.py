@@ -1,26 +1,22 @@
-"""Before a release: a package is made, proposed to one authority, decided, approved."""
+"""Before a release: a package is made, proposed to one authority, decided."""
 
-from datetime import datetime
+from sqlalchemy import Connection
 
 from gateway.exchange.acts import (
-    Approve,
     MakePackage,
     Propose,
     can_stand_together,
 )
 from gateway.exchange.entries import Entry, Kind
-from gateway.exchange.shares import State, Step
+from gateway.exchange.rfas import ANSWERABLE
+from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     ConflictError,
-    ForbiddenError,
     MalformedError,
-    VerificationError,
 )
 from gateway.kernel.time import spell
-from gateway.policy import Outcome
-from gateway.store import shares, uploads
-from gateway.store.shares import Share
+from gateway.store import rfas, shares, uploads
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import check_suite, rule
 from gateway.workflows.gateway import (
@@ -31,14 +27,12 @@ from gateway.workflows.gateway import (
     read_act,
 )
 from gateway.workflows.standing import (
+    STEP,
     answer_about,
     authority,
     decide_again,
     entry_about,
-    release_items,
 )
-
-STEP = {Outcome.PERMIT: Step.PERMIT, Outcome.HOLD: Step.HOLD, Outcome.DENY: Step.DENY}
 
 
 def make_package(gateway: Gateway, signed: Signed) -> Answer:
@@ -50,6 +44,7 @@ def make_package(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         items = uploads.deposited(tx.conn, act.items)
+        _check_rfa(tx.conn, act)
         if not can_stand_together(item.particulars.name for item in items):
             raise ConflictError("two items of the package have the same name, or one is a folder's")
         shares.make_package(tx.conn, act, signed.actor.id, signed.order.digest, now)
@@ -66,6 +61,20 @@ def make_package(gateway: Gateway, signed: Signed) -> Answer:
         return {"package": act.id, "entry": entry}
 
     return perform(gateway, signed, work, creates=act.id)
+
+
+def _check_rfa(conn: Connection, act: MakePackage) -> None:
+    """Check that the RFA which a package answers can be answered, for what was attested of it."""
+    if act.basis.rfa is None:
+        return
+    rfa = rfas.get(conn, act.basis.rfa)
+    if rfa.state not in ANSWERABLE:
+        states = ", ".join(sorted(ANSWERABLE))
+        raise ConflictError(f"the RFA is {rfa.state.value}; packages answer one that is {states}")
+    if (act.basis.purpose, act.basis.case) != (rfa.purpose, rfa.reference):
+        raise ConflictError(
+            f"the RFA was registered for purpose {rfa.purpose} and case {rfa.reference}: say these"
+        )
 
 
 def propose(gateway: Gateway, signed: Signed) -> Answer:
@@ -91,66 +100,6 @@ def propose(gateway: Gateway, signed: Signed) -> Answer:
         return answer_about(tx.conn, act.share, ruling)
 
     return perform(gateway, signed, work, creates=act.share)
-
-
-def approve(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
-    """Give one clearance to a held share, and decide again with it."""
-    act = read_act(signed)
-    if not isinstance(act, Approve) or act.share != share_id:
-        raise MalformedError("expected an approval of this share", field="/act")
-    now = gateway.now()
-
-    def work(tx: Transaction) -> Answer:
-        share, package, ruling = decide_again(gateway, tx.conn, act.share, now)
-        if share.state is not State.HELD:
-            raise ConflictError(f"the share is {share.state.value}; only a held one is approved")
-        if signed.actor.id == share.proposer:
-            raise ForbiddenError("who proposed a share does not approve it")
-        if act.recipient != share.recipient or act.items != release_items(tx.conn, package):
-            raise VerificationError("the approval is of other items or another recipient")
-        if act.basis != ruling.decision.basis_digest:
-            raise ConflictError("the facts or rules have changed: read the share and approve anew")
-        shares.approve(tx.conn, act, signed.actor.id, signed.order.digest, now)
-        tx.record(
-            Entry(
-                kind=Kind.SHARE_APPROVED,
-                at=now,
-                actor=signed.actor.id,
-                order=signed.order.digest,
-                subject=share.id,
-                items=package.items,
-                outcome=act.role.value,
-            )
-        )
-        return _redecide(gateway, tx, signed, share, package, now)
-
-    return perform(gateway, signed, work, creates=act.id)
-
-
-def _redecide(
-    gateway: Gateway,
-    tx: Transaction,
-    signed: Signed,
-    share: Share,
-    package: MakePackage,
-    now: datetime,
-) -> Answer:
-    _, _, ruling = decide_again(gateway, tx.conn, share.id, now)
-    digest = shares.keep_decision(tx.conn, share.id, "approve", ruling.json(), [*ruling.facts], now)
-    if ruling.outcome is not Outcome.HOLD:
-        entry = tx.record(
-            entry_about(Kind.SHARE_DECIDED, signed, now, share.id, package, digest, ruling)
-        )
-        shares.step(
-            tx.conn,
-            share.id,
-            STEP[ruling.outcome],
-            actor=signed.actor.id,
-            entry=entry,
-            order=signed.order.digest,
-            at=now,
-        )
-    return answer_about(tx.conn, share.id, ruling)
 
 
 def show(gateway: Gateway, share_id: str) -> Answer:

@@ -21,13 +21,13 @@ from gateway.kernel.encoding import digest_of
 from gateway.kernel.errors import (
     ConflictError,
     ForbiddenError,
+    GatewayError,
     MalformedError,
     NotFoundError,
     UnavailableError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
-from gateway.policy import Outcome
 from gateway.store import inbox, shares, uploads
 from gateway.store.shares import Header, KeptManifest, Serving, Share
 from gateway.store.writer import Transaction
@@ -40,6 +40,7 @@ from gateway.workflows.gateway import (
     check_writable,
     perform,
 )
+from gateway.workflows.suspend import blocked
 
 _log = structlog.get_logger()
 MIN_RANGE = 1 << 20  # bytes: shorter ranges that do not reach the end cost quota
@@ -190,7 +191,7 @@ def _suspended(gateway: Gateway, conn: Connection, share: Share) -> tuple[str, R
     ruling = rule(
         gateway, conn, package, recipient, gateway.now(), share=share.id, requester=share.proposer
     )
-    return "" if ruling.outcome is Outcome.PERMIT else "the share is suspended", ruling
+    return "the share is suspended" if blocked(gateway, conn, share, ruling) else "", ruling
 
 
 def _check_pullable(gateway: Gateway, conn: Connection, share: Share) -> None:
@@ -200,10 +201,19 @@ def _check_pullable(gateway: Gateway, conn: Connection, share: Share) -> None:
 
 
 def may_continue(gateway: Gateway, serving: Serving) -> bool:
-    """Tell whether a running download may go on: no recall, and the key not revoked."""
+    """Tell whether a running download may go on, by what is in memory: no recall, key not revoked."""
     actor = gateway.sets.directory.actor(serving.kid)
     alive = actor is not None and actor.key.in_force(gateway.now())
     return alive and serving.share not in gateway.stopped
+
+
+def still_permitted(gateway: Gateway, serving: Serving) -> bool:
+    """Tell whether a running download may go on, deciding again as a new pull would be."""
+    try:
+        check_pullable(gateway, serving.share)
+    except GatewayError:
+        return False
+    return may_continue(gateway, serving)
 
 
 def stream(gateway: Gateway, item: Item, first: int, end: int) -> Iterator[bytes]:

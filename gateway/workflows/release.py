@@ -27,9 +27,10 @@ from gateway.workflows.gateway import (
     perform,
     read_act,
 )
-from gateway.workflows.prepare import finish, notify
-from gateway.workflows.propose import STEP
+from gateway.workflows.post import tell
+from gateway.workflows.prepare import finish
 from gateway.workflows.standing import (
+    STEP,
     answer_about,
     authority,
     decide_again,
@@ -124,7 +125,15 @@ def recall(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
             at=now,
         )
         if offered:
-            notify(gateway, tx, share, About.SHARE_RECALLED, act.ask.value, now)
+            tell(
+                gateway,
+                tx,
+                share.recipient,
+                About.SHARE_RECALLED,
+                now,
+                share=share.id,
+                ask=act.ask.value,
+            )
         return {"share": share.id, "state": State.RECALLED.value, "entry": entry}
 
     answer = perform(gateway, signed, work, creates="rca_" + act.share[4:])

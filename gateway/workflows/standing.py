@@ -12,10 +12,12 @@ from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import plain
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Party
+from gateway.exchange.shares import Step
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import (
     ForbiddenError,
 )
+from gateway.policy import Outcome
 from gateway.store import shares, uploads
 from gateway.store.shares import Share
 from gateway.workflows.decide import Ruling, rule
@@ -24,6 +26,9 @@ from gateway.workflows.gateway import (
     Gateway,
     Signed,
 )
+
+STEP = {Outcome.PERMIT: Step.PERMIT, Outcome.HOLD: Step.HOLD, Outcome.DENY: Step.DENY}
+"""What a decision makes of an open proposal."""
 
 
 def authority(gateway: Gateway, name: str) -> Party:
@@ -55,19 +60,19 @@ def release_items(conn: Connection, package: MakePackage) -> tuple[ReleaseItem, 
 
 def entry_about(
     kind: Kind,
-    signed: Signed,
+    signed: Signed | None,
     now: datetime,
     share: str,
     package: MakePackage,
     decision: str,
     ruling: Ruling,
 ) -> Entry:
-    """Return the entry that records a decision on a share."""
+    """Return the entry that records a decision on a share; without *signed* nobody ordered it."""
     return Entry(
         kind=kind,
         at=now,
-        actor=signed.actor.id,
-        order=signed.order.digest,
+        actor=signed.actor.id if signed else None,
+        order=signed.order.digest if signed else None,
         subject=share,
         items=package.items,
         decision=decision,

@@ -1,10 +1,15 @@
-"""What is done every minute, whoever asks: forget spent tokens, sum up requests without a good token."""
+"""What is done every minute, whoever asks.
+
+Forget spent tokens, sum up requests without a good token, let old proposals expire, and on a new day
+decide again what facts and rules with dates may have changed.
+"""
 
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
+from gateway.workflows import suspend
 from gateway.workflows.gateway import Gateway
 
 
@@ -23,3 +28,7 @@ def every_minute(gateway: Gateway) -> None:
 
     gateway.writer.run(job)
     gateway.unauthenticated -= count
+    suspend.expire(gateway)
+    if gateway.swept != now.date():
+        suspend.sweep(gateway)
+        gateway.swept = now.date()

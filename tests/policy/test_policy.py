@@ -522,13 +522,13 @@ def test_a_hold_is_cleared_by_distinct_persons_for_this_very_basis() -> None:
     )
     held = policy.decide({}, "2026-05-01")
     basis = held.basis_digest
-    both = [Clearance("p1", "a", basis), Clearance("p2", "b", basis)]
+    both = [Clearance("p1", "approval:a", basis), Clearance("p2", "approval:b", basis)]
     assert missing(held, both, "p9") == {}
     assert missing(held, [], "p9") == {"approval:a": 1, "approval:b": 1}
-    one_person = [Clearance("p1", "a", basis), Clearance("p1", "b", basis)]
+    one_person = [Clearance("p1", "approval:a", basis), Clearance("p1", "approval:b", basis)]
     assert missing(held, one_person, "p9") == {"approval:b": 1}
     assert missing(held, both, "p1") == {"approval:a": 1}, "the requester does not count"
-    stale = [Clearance("p1", "a", "0" * 64), both[1]]
+    stale = [Clearance("p1", "approval:a", "0" * 64), both[1]]
     assert missing(held, stale, "p9") == {"approval:a": 1}
     assurance = load(
         {
@@ -537,7 +537,9 @@ def test_a_hold_is_cleared_by_distinct_persons_for_this_very_basis() -> None:
         }
     )
     facts = {k: v for k, v in _permitted().items()}
-    assert missing(assurance.decide(facts, "2026-05-01"), both, "p9") == {"assurance": 1}
+    held = assurance.decide(facts, "2026-05-01")
+    assert missing(held, both, "p9") == {"assurance:specialty": 1}
+    assert missing(held, [], "p9", frozenset({"specialty"})) == {}, "the fact itself meets it"
 
 
 def _permitted() -> dict[str, Fact]:

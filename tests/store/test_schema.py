@@ -16,7 +16,7 @@ from gateway.store.tables import APPEND_ONLY, Instant, metadata
 def _value(column: Any) -> Any:
     if isinstance(column.type, (Instant, DateTime)):
         return datetime.now(UTC)
-    return {int: 1, bytes: b"x", str: "x"}[column.type.python_type]
+    return {bool: True, int: 1, bytes: b"x", str: "x"}[column.type.python_type]
 
 
 def _fill(conn: Connection, table: Table) -> None:
@@ -35,7 +35,7 @@ def test_a_new_database_has_the_schema_that_the_code_declares(writing: Engine) -
     with writing.connect() as conn:
         context = MigrationContext.configure(conn)
         assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == "0001"
+        assert context.get_current_revision() == "0002"
 
 
 def test_an_upgrade_of_a_new_database_changes_nothing(writing: Engine) -> None:

@@ -1,18 +1,25 @@
 """Packages and shares: proposed, approved, released and recalled by the mechanism; pulled by one authority."""
 
+import asyncio
+
+import structlog
 from aiohttp import web
 
 from gateway import telemetry
 from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
 from gateway.kernel.ids import check_id
+from gateway.store.shares import Serving
 from gateway.web.auth import GATEWAY, SMALL_RANGES, act, reader, run
 from gateway.web.ranges import Range, parse_range
+from gateway.workflows import clear as clearing
 from gateway.workflows import propose as proposing
 from gateway.workflows import pull
 from gateway.workflows import release as releasing
 from gateway.workflows.gateway import Gateway, Signed, mechanism_only
 
 routes = web.RouteTableDef()
+_log = structlog.get_logger()
+_LOOK_AGAIN = 0.5  # seconds between the decisions on a running download
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -48,9 +55,9 @@ async def show(request: web.Request) -> web.Response:
 
 
 @routes.post("/v1/shares/{share}/approvals")
-async def approve(request: web.Request) -> web.Response:
-    """Approve a held share."""
-    return await act(request, proposing.approve, share_id(request), status=201)
+async def clear(request: web.Request) -> web.Response:
+    """Clear one obligation of a held share: an approval, or a consultation."""
+    return await act(request, clearing.clear, share_id(request), status=201)
 
 
 @routes.post("/v1/shares/{share}/release")
@@ -129,6 +136,7 @@ async def _send(
         last = wanted.end - 1
         response.headers["Content-Range"] = f"bytes {wanted.first}-{last}/{found.size}"
     sent = 0
+    watch = asyncio.create_task(_watch(request, gateway, serving))
     try:
         await response.prepare(request)
         chunks = pull.stream(gateway, found, wanted.first, wanted.end)
@@ -140,6 +148,7 @@ async def _send(
         if sent == response.content_length:
             await response.write_eof()
     finally:
+        watch.cancel()
         if sent != response.content_length and request.transport is not None:
             # Its length is stated already: anything but a broken connection would pass for its rest.
             request.transport.abort()
@@ -147,6 +156,24 @@ async def _send(
         party = signed.actor.party.id
         await run(request, pull.ended, gateway, signed.actor.id, serving, sent, party)
     return response
+
+
+async def _watch(request: web.Request, gateway: Gateway, serving: Serving) -> None:
+    """Break a running download off within a second of whatever stops a new one.
+
+    Beside the sending, which may be waiting for a slow reader. If the question cannot be answered, the
+    download does not go on: it can be resumed, what was sent cannot be called back.
+    """
+    permitted = True
+    while permitted:
+        await asyncio.sleep(_LOOK_AGAIN)
+        try:
+            permitted = await run(request, pull.still_permitted, gateway, serving)
+        except Exception as error:
+            _log.error("download_unwatched", defect=type(error).__name__)
+            permitted = False
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def share_id(request: web.Request) -> str:

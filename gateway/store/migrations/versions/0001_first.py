@@ -7,6 +7,11 @@ from gateway.store import tables
 
 revision = "0001"
 down_revision = None
+APPEND_ONLY = (
+    "orders", "creations", "directory_sets", "policy_sets", "sealed", "items", "packages",
+    "share_events", "decisions", "clearances", "headers", "manifests", "receipts", "messages",
+    "entries", "tiles", "checkpoints", "openings",
+)
 
 
 def upgrade() -> None:
@@ -404,5 +409,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["share"], ["shares.id"], name=op.f("fk_share_events_share")),
         sa.PrimaryKeyConstraint("share", "n", name=op.f("pk_share_events")),
     )
-    for statement in tables.guards(op.get_bind().dialect.name):
+    dialect = op.get_bind().dialect.name
+    if dialect != "sqlite":
+        op.execute(tables.GUARD_FUNCTION)
+    for statement in tables.guards(dialect, APPEND_ONLY):
         op.execute(statement)

@@ -1,0 +1,31 @@
+"""What happens, as it happens: the ledger read from a cursor, as far as the mechanism's people may know."""
+
+from gateway.kernel.encoding import Json
+from gateway.ledger import Slot
+from gateway.store import ledger
+from gateway.store.writer import MECHANISM
+from gateway.workflows.gateway import Answer, Gateway
+
+PAGE = 200  # entries
+_TOLD = (Slot.KIND, Slot.TIME, Slot.SUBJECT, Slot.OUTCOME)
+
+
+def after(gateway: Gateway, cursor: int) -> Answer:
+    """Return what the entries from *cursor* on record: kind, time, subject, outcome; and the next cursor."""
+    found: list[Json] = []
+    key = gateway.log.audience_key
+    with gateway.engine.connect() as conn:
+        rows = ledger.page(conn, cursor, PAGE)
+        for row in rows:
+            openings = ledger.open_entry(conn, row.eid, MECHANISM, key) or {}
+            told: dict[str, Json] = {
+                slot.label: openings[slot].value for slot in _TOLD if slot in openings
+            }
+            found.append({"index": row.index, "entry": row.eid, **told})
+    return {"events": found, "next": rows[-1].index + 1 if rows else cursor}
+
+
+def head(gateway: Gateway) -> int:
+    """Return the cursor of what comes next."""
+    with gateway.engine.connect() as conn:
+        return ledger.head(conn)[0]

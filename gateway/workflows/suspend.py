@@ -1,0 +1,208 @@
+"""Suspension: every open share decided again when something changed, and what that led to recorded.
+
+A pull is decided anew in any case, so nothing leaves between a change and this; here the consequence
+becomes visible: which shares are suspended, since when and why, and that they returned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.parties import Status
+from gateway.exchange.shares import RELEASED, State, Step
+from gateway.kernel.encoding import Json
+from gateway.kernel.errors import GatewayError, NotFoundError
+from gateway.kernel.time import spell
+from gateway.policy import Outcome
+from gateway.store import shares, suspensions
+from gateway.store.shares import Share
+from gateway.store.writer import Transaction
+from gateway.workflows.decide import Ruling
+from gateway.workflows.gateway import Answer, Gateway
+from gateway.workflows.standing import STEP, decide_again, entry_about
+
+_OPEN = frozenset({State.PROPOSED, State.HELD})
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep found, as numbers of shares."""
+
+    suspended: int = 0
+    resumed: int = 0
+    redecided: int = 0
+    expired: int = 0
+
+
+def sweep(
+    gateway: Gateway,
+    *,
+    item: str | None = None,
+    rfa: str | None = None,
+    jurisdiction: str | None = None,
+) -> Swept:
+    """Decide open and released shares again, all or those that a change concerns.
+
+    Without a policy set in force there is nothing to record: no pull is permitted then at all.
+    """
+    done = Swept()
+    if gateway.quarantine is not None or gateway.sets.policy is None:
+        return done
+    concerned = None
+    if jurisdiction is not None:
+        every = gateway.sets.directory.parties
+        concerned = [party.id for party in every if party.jurisdiction == jurisdiction]
+    with gateway.engine.connect() as conn:
+        found = shares.in_states(conn, RELEASED | _OPEN, item=item, rfa=rfa, recipients=concerned)
+        stopped = suspensions.current(conn)
+        changed = [s for s in found if _changes(gateway, conn, s, suspended=s.id in stopped)]
+    for share in changed:
+        work = _redecide if share.state in _OPEN else _stop_or_go
+        gateway.writer.run(_job(gateway, share.id, done, work))
+    return done
+
+
+def blocked(gateway: Gateway, conn: Connection, share: Share, ruling: Ruling) -> dict[str, Json]:
+    """Return why a share may not be pulled now, for the mechanism; empty if it may."""
+    if ruling.outcome is not Outcome.PERMIT:
+        reasons: list[Json] = [reason.value for reason in ruling.decision.reasons]
+        rules: list[Json] = [fired.rule for fired in ruling.decision.fired]
+        return {
+            "cause": "decision",
+            "outcome": ruling.outcome.value,
+            "missing": dict(ruling.lacking),
+            "reasons": reasons,
+            "rules": rules,
+            "explanation": ruling.explanation,
+        }
+    gone = _revoked(gateway, shares.keys_of(conn, share.id), share.recipient)
+    return {"cause": "key", "keys": [*gone]} if gone else {}
+
+
+def _revoked(gateway: Gateway, kids: set[str], recipient: str) -> list[str]:
+    """Return those keys that a share was wrapped to and that are revoked, or not in the directory."""
+    try:
+        party = gateway.sets.directory.party(recipient)
+    except NotFoundError:
+        return sorted(kids)
+    keys = (key for member in party.members for key in member.keys)
+    good = {key.kid for key in keys if key.status is not Status.REVOKED}
+    return sorted(kids - good)
+
+
+def _changes(gateway: Gateway, conn: Connection, share: Share, *, suspended: bool) -> bool:
+    """Tell whether a decision made now would change how a share stands."""
+    try:
+        _, _, ruling = decide_again(gateway, conn, share.id, gateway.now())
+    except GatewayError:  # its recipient left the directory: nobody of it can pull either
+        return not suspended and share.state in RELEASED
+    if share.state in _OPEN:
+        return STEP[ruling.outcome] is not _STANDS[share.state]
+    return bool(blocked(gateway, conn, share, ruling)) is not suspended
+
+
+_STANDS = {State.PROPOSED: Step.PERMIT, State.HELD: Step.HOLD}
+_Work = Callable[[Gateway, Transaction, Share, Swept, datetime], None]
+
+
+def _job(gateway: Gateway, share: str, done: Swept, work: _Work) -> Callable[[Transaction], None]:
+    def job(tx: Transaction) -> None:
+        work(gateway, tx, shares.get(tx.conn, share), done, gateway.now())
+
+    return job
+
+
+def _redecide(gateway: Gateway, tx: Transaction, share: Share, done: Swept, now: datetime) -> None:
+    """Let an open proposal follow its decision: held, permitted or denied."""
+    if share.state not in _OPEN:
+        return
+    _, package, ruling = decide_again(gateway, tx.conn, share.id, now)
+    made = STEP[ruling.outcome]
+    if made is _STANDS[share.state]:
+        return
+    digest = shares.keep_decision(tx.conn, share.id, "change", ruling.json(), [*ruling.facts], now)
+    entry = tx.record(entry_about(Kind.SHARE_DECIDED, None, now, share.id, package, digest, ruling))
+    shares.step(tx.conn, share.id, made, actor=None, entry=entry, order=None, at=now)
+    done.redecided += 1
+
+
+def _stop_or_go(
+    gateway: Gateway, tx: Transaction, share: Share, done: Swept, now: datetime
+) -> None:
+    """Record that a released share is suspended, or that it returned."""
+    if share.state not in RELEASED:
+        return
+    why, decision = _standing(gateway, tx, share, now)
+    suspended = share.id in suspensions.current(tx.conn, share.id)
+    if bool(why) is suspended:
+        return
+    entry = tx.record(
+        Entry(
+            kind=Kind.SHARE_SUSPENDED if why else Kind.SHARE_RESUMED,
+            at=now,
+            subject=share.id,
+            decision=decision,
+            outcome=str(why["cause"]) if why else None,
+        )
+    )
+    suspensions.keep(tx.conn, share.id, why, entry, now, suspended=bool(why))
+    done.suspended += bool(why)
+    done.resumed += not why
+
+
+def _standing(
+    gateway: Gateway, tx: Transaction, share: Share, now: datetime
+) -> tuple[dict[str, Json], str | None]:
+    """Return why a share is stopped, if it is, and the digest of the decision, which is kept."""
+    try:
+        _, _, ruling = decide_again(gateway, tx.conn, share.id, now)
+    except GatewayError as error:
+        return {"cause": "recipient", "explanation": str(error)}, None
+    why = blocked(gateway, tx.conn, share, ruling)
+    digest = shares.keep_decision(tx.conn, share.id, "change", ruling.json(), [*ruling.facts], now)
+    return why, digest
+
+
+def expire(gateway: Gateway) -> Swept:
+    """Let proposals expire that nobody released in time; they can be proposed again."""
+    done = Swept()
+    if gateway.quarantine is not None:
+        return done
+    before = gateway.now() - timedelta(days=gateway.proposal_days)
+    with gateway.engine.connect() as conn:
+        found = [share for share in shares.in_states(conn, _OPEN) if share.at < before]
+    for share in found:
+        gateway.writer.run(_job(gateway, share.id, done, _expire))
+    return done
+
+
+def _expire(_: Gateway, tx: Transaction, share: Share, done: Swept, now: datetime) -> None:
+    if share.state not in _OPEN:
+        return
+    entry = tx.record(Entry(kind=Kind.SHARE_EXPIRED, at=now, subject=share.id))
+    shares.step(tx.conn, share.id, Step.EXPIRE, actor=None, entry=entry, order=None, at=now)
+    done.expired += 1
+
+
+def listed(gateway: Gateway) -> Answer:
+    """Return the suspended shares, since when and why, for the mechanism."""
+    with gateway.engine.connect() as conn:
+        stopped = suspensions.current(conn)
+        found: list[Json] = []
+        for one in stopped.values():
+            share = shares.get(conn, one.share)
+            if share.state in RELEASED:
+                found.append(
+                    {
+                        "share": share.id,
+                        "recipient": share.recipient,
+                        "state": share.state.value,
+                        "since": spell(one.since),
+                        "why": one.why,
+                        "entry": one.entry,
+                    }
+                )
+    return {"suspended": found}
