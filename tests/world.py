@@ -58,6 +58,8 @@ STAFF = {
     "legal": (Role.LEGAL_ADVISER,),
     "victims": (Role.VICTIMS_UNIT,),
     "auditor": (Role.COMPLIANCE,),
+    "officer": (Role.RFA_OFFICER,),
+    "liaison": (Role.SOURCE_LIAISON,),
 }
 
 
@@ -98,7 +100,7 @@ class World:
         ceremony.add_party(
             self.directory, short, f"Prosecution service of {code}", Kind.AUTHORITY, code.upper()
         )
-        self._member(short, "endpoint", (Role.ENDPOINT,), code, person=False, suite=suite)
+        self._member(short, "endpoint", (Role.ENDPOINT,), code, person=False, suites=(suite,))
         self._member(short, f"Officer of {code}", (Role.OFFICER,), f"{code}-officer", person=True)
 
     def _member(
@@ -109,7 +111,7 @@ class World:
         who: str,
         *,
         person: bool,
-        suite: Suite | None = None,
+        suites: Sequence[Suite] = (),
     ) -> None:
         ceremony.add_member(
             self.directory,
@@ -119,14 +121,15 @@ class World:
             self.folder(who),
             wiring.place_of(self.instance, self.config),
             person=person,
-            suite=suite,
+            suites=suites,
             passphrase=None,
             now=datetime.now(UTC),
         )
 
     def add_staff(self, who: str, *roles: Role) -> None:
-        """Add a person of the mechanism."""
-        self._member("mechanism", f"Person {who}", roles, who, person=True)
+        """Add a person of the mechanism; an RFA officer reads what is sealed to the team."""
+        suites = (Suite.PQ, Suite.CLASSIC) if Role.RFA_OFFICER in roles else ()
+        self._member("mechanism", f"Person {who}", roles, who, person=True, suites=suites)
 
     def party(self, code: str) -> str:
         """Return the party id of an authority."""

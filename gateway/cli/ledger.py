@@ -47,6 +47,22 @@ def verify(as_: Path = As, json: bool = Json) -> None:
     show(found, text, as_json=json)
 
 
+@app.command("figures")
+def figures(as_: Path = As, json: bool = Json) -> None:
+    """Count RFAs, investigations, jurisdictions and shares from the ledger; for compliance."""
+    from gateway.client import audit
+
+    found = run(with_session(as_, audit.figures))
+    declared = ", ".join(f"{count} {kind}s" for kind, count in found["declared"].items())
+    text = (
+        f"{found['rfas']} RFAs, {found['investigations']} investigations, "
+        f"{found['jurisdictions']} jurisdictions, {found['shares']} shares released\n"
+        f"declared, and not counted above: {declared}\n"
+        f"at {found['size']} entries, root {found['root']}"
+    )
+    show(found, text, as_json=json)
+
+
 @app.command("accept-head")
 def accept_head(
     instance: Annotated[

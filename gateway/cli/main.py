@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import endpoint, ledger, policy, setup, team
+from gateway.cli import endpoint, facts, history, ledger, overview, policy, rfa, setup, team
 from gateway.cli.demo.play import demo
 
 app = typer.Typer(
@@ -17,6 +17,14 @@ app.command()(team.push)
 app.command()(team.package)
 app.add_typer(team.share, name="share")
 app.command()(team.recall)
+app.command()(overview.match)
+app.command()(overview.approvals)
+app.command()(overview.status)
+app.command()(overview.watch)
+app.add_typer(rfa.app, name="rfa")
+app.add_typer(facts.app, name="facts")
+app.add_typer(facts.item, name="item")
+app.add_typer(history.app, name="history")
 app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
 app.command()(endpoint.receipt)

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from gateway import keyfiles
@@ -120,6 +127,15 @@ def bar(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
+    with Progress(*columns, console=_stderr, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def steps(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar of things done on standard error, if that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=_stderr, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(label, total=total)
         yield lambda count: progress.advance(task, count)

@@ -106,7 +106,7 @@ def add_party(
 
 
 def _add_member(
-    instance: Path, party: str, name: str, roles: list[str], out: Path, suite: str | None,
+    instance: Path, party: str, name: str, roles: list[str], out: Path, suites: list[str],
     *, person: bool, unsealed: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from gateway import settings, wiring
@@ -121,6 +121,8 @@ def _add_member(
         if unknown:
             known = ", ".join(role.value for role in Role)
             raise MalformedError(f"unknown role {min(unknown)}; roles are {known}")
+        if not set(suites) <= set(Suite) or len(set(suites)) != len(suites):
+            raise MalformedError("suite is pq or classic, each at most once")
         phrase = wiring.passphrase()
         if phrase is None and not unsealed:
             raise MalformedError(
@@ -134,7 +136,7 @@ def _add_member(
             out,
             wiring.place_of(instance, config),
             person=person,
-            suite=Suite(suite) if suite else None,
+            suites=[Suite(suite) for suite in suites],
             passphrase=None if unsealed else phrase,
             now=wiring.now(),
         )
@@ -146,6 +148,10 @@ Party = Annotated[str, typer.Argument(help="Short name of the party.")]
 Name = Annotated[str, typer.Argument(help="Full name.")]
 RoleOption = Annotated[list[str], typer.Option("--role", help="Role; may be repeated.")]
 Out = Annotated[Path, typer.Option("--out", help="Key folder to make.")]
+SuiteOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--suite", help="Make an envelope key too: pq or classic; may be said for both."),
+]
 Unsealed = Annotated[bool, typer.Option("--unsealed", help="No passphrase (demos only).")]
 
 
@@ -156,12 +162,13 @@ def add_person(
     name: Name,
     role: RoleOption,
     out: Out,
+    suite: SuiteOption = None,
     unsealed: Unsealed = False,
     json: bool = Json,
 ) -> None:
     """Make a key folder for a person and enter her public keys."""
     _add_member(
-        instance, party, name, role, out, None, person=True, unsealed=unsealed, as_json=json
+        instance, party, name, role, out, suite or [], person=True, unsealed=unsealed, as_json=json
     )
 
 
@@ -172,15 +179,13 @@ def add_service(
     name: Name,
     role: RoleOption,
     out: Out,
-    suite: Annotated[
-        Optional[str], typer.Option(help="Make an envelope key too: pq or classic.")
-    ] = None,
+    suite: SuiteOption = None,
     unsealed: Unsealed = False,
     json: bool = Json,
 ) -> None:
     """Make a key folder for a service, such as an authority's endpoint."""
     _add_member(
-        instance, party, name, role, out, suite, person=False, unsealed=unsealed, as_json=json
+        instance, party, name, role, out, suite or [], person=False, unsealed=unsealed, as_json=json
     )
 
 

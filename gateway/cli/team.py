@@ -1,21 +1,35 @@
 """The sharing team's commands: push, share, recall."""
 
 import mimetypes
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from gateway.cli.output import As, Json, bar, explained, note, run, show, show_table, with_session
+from gateway.cli.output import (
+    As,
+    Json,
+    bar,
+    explained,
+    note,
+    run,
+    show,
+    show_table,
+    steps,
+    with_session,
+)
 
-share = typer.Typer(no_args_is_help=True, help="Shares: propose, show, approve, release, list.")
+share = typer.Typer(no_args_is_help=True, help="Shares: propose, clear, release, list.")
 _DEFAULT_HANDLING = "standard"
 
-Rfa = Annotated[str, typer.Option(help="The RFA that the package answers.")]
+Rfa = Annotated[str, typer.Option(help="Id of the RFA that the package answers.")]
 Rationale = Annotated[str, typer.Option(help="Why it is shared unasked.")]
-Case = Annotated[str, typer.Option(help="The case it is for.")]
-Purpose = Annotated[str, typer.Option(help="What it may be used for.")]
+Case = Annotated[str, typer.Option(help="The case it is for; default: the RFA's.")]
+Purpose = Annotated[
+    str, typer.Option(help="What it may be used for; default: the RFA's, or criminal.")
+]
 ProductOption = Annotated[
     str, typer.Option("--product", help="information, evidence or analytical_product.")
 ]
@@ -30,8 +44,8 @@ def push(
     ] = None,
     rfa: Rfa = "",
     rationale: Rationale = "",
-    case: Case = "none",
-    purpose: Purpose = "criminal",
+    case: Case = "",
+    purpose: Purpose = "",
     product: ProductOption = "evidence",
     text: Note = "",
     suite: Annotated[str, typer.Option(help="pq, or classic for X25519 alone.")] = "pq",
@@ -47,6 +61,7 @@ def push(
     from gateway.kernel.ids import new_id
 
     async def work(session: Session) -> dict[str, Any]:
+        basis = await _basis(session, rfa, rationale, case, purpose)
         with bar("deposit", sum(s.path.stat().st_size for s in sources)) as progress:
             async with client.deposited(session, sources, progress) as records:
                 act = MakePackage(new_id("pkg"), kind, basis, tuple(r.item for r in records), text)
@@ -55,7 +70,7 @@ def push(
         return {**made, "items": items}
 
     with explained():
-        basis, kind = _basis(rfa, rationale, case, purpose, product)
+        kind = _product(rfa, rationale, product)
         sources = _sources(folder, facts, suite)
     if dry_run:
         rows = [
@@ -80,8 +95,8 @@ def package(
     as_: Path = As,
     rfa: Rfa = "",
     rationale: Rationale = "",
-    case: Case = "none",
-    purpose: Purpose = "criminal",
+    case: Case = "",
+    purpose: Purpose = "",
     product: ProductOption = "evidence",
     text: Note = "",
     json: bool = Json,
@@ -92,30 +107,39 @@ def package(
     from gateway.kernel.ids import new_id
 
     async def work(session: Session) -> dict[str, Any]:
+        basis = await _basis(session, rfa, rationale, case, purpose)
         act = MakePackage(new_id("pkg"), kind, basis, tuple(items), text)
         return await session.act("/v1/packages", act)
 
     with explained():
-        basis, kind = _basis(rfa, rationale, case, purpose, product)
+        kind = _product(rfa, rationale, product)
     made = run(with_session(as_, work))
     text = f"made package {made['package']} of {len(items)} items"
     show(made, f"{text}\nnext: gateway share propose {made['package']} AUTHORITY", as_json=json)
 
 
-def _basis(rfa: str, rationale: str, case: str, purpose: str, product: str) -> tuple[Any, Any]:
-    from gateway.exchange.acts import Basis, Product
-    from gateway.exchange.parse import build
+def _product(rfa: str, rationale: str, product: str) -> Any:
+    from gateway.exchange.acts import Product
     from gateway.kernel.errors import MalformedError
 
     if product not in set(Product):
         raise MalformedError(f"product is one of {', '.join(Product)}")
     if bool(rfa) == bool(rationale):
         raise MalformedError("say --rfa for an answer, or --rationale for sharing unasked")
+    return Product(product)
+
+
+async def _basis(session: Any, rfa: str, rationale: str, case: str, purpose: str) -> Any:
+    """Return the basis; what an RFA was registered for need not be said again."""
+    from gateway.exchange.acts import Basis
+    from gateway.exchange.parse import build
+
+    if rfa:
+        shown = (await session.get(f"/v1/rfas/{rfa}")).json()
+        case, purpose = case or str(shown["reference"]), purpose or str(shown["purpose"])
+    said = {"purpose": purpose or "criminal", "case": case or "none"}
     mode = "requested" if rfa else "proactive"
-    said = {"mode": mode, "purpose": purpose, "case": case}
-    return build({**said, "rfa": rfa or None, "rationale": rationale or None}, Basis), Product(
-        product
-    )
+    return build({**said, "mode": mode, "rfa": rfa or None, "rationale": rationale or None}, Basis)
 
 
 def _sources(folder: Path, facts: Path | None, suite: str) -> list[Any]:
@@ -170,23 +194,37 @@ def _read_facts(path: Path | None) -> list[tuple[str, dict[str, Any]]]:
 @share.command("propose")
 def propose(
     package: Annotated[str, typer.Argument(help="Package id.")],
-    authority: Annotated[str, typer.Argument(help="Short name or id of the authority.")],
+    authority: Annotated[
+        list[str], typer.Argument(help="Short names or ids of the authorities, one share each.")
+    ],
     as_: Path = As,
     json: bool = Json,
 ) -> None:
-    """Propose a package to one authority, and see the decision."""
+    """Propose a package to authorities, a share and a signed order for each, and see the decisions."""
     from gateway.client.session import Session
     from gateway.client.trust import refresh_directory
     from gateway.exchange.acts import Propose
     from gateway.kernel.ids import new_id
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> list[dict[str, Any]]:
         directory = await refresh_directory(session)
-        act = Propose(new_id("shr"), package, directory.party(authority).id)
-        return await session.act("/v1/shares", act)
+        parties = [directory.party(name).id for name in authority]  # all of them, before any
+        with steps("propose", len(parties)) as progress:
+            made = []
+            for party in parties:
+                made.append(await session.act("/v1/shares", Propose(new_id("shr"), package, party)))
+                progress(1)
+        return made
 
-    made = run(with_session(as_, work))
-    show(made, _said(made), as_json=json)
+    _show_each(run(with_session(as_, work)), _said, as_json=json)
+
+
+def _show_each(
+    made: list[dict[str, Any]], say: Callable[[dict[str, Any]], str], *, as_json: bool
+) -> None:
+    """Print one result as itself, several as a list."""
+    data = made[0] if len(made) == 1 else made
+    show(data, "\n\n".join(say(one) for one in made), as_json=as_json)
 
 
 def _said(made: dict[str, Any]) -> str:
@@ -200,21 +238,33 @@ def _said(made: dict[str, Any]) -> str:
 
 @share.command("release")
 def release(
-    share_id: Annotated[str, typer.Argument(help="Share id.")], as_: Path = As, json: bool = Json
+    share_id: Annotated[
+        list[str], typer.Argument(help="Share ids, each released by its own order.")
+    ],
+    as_: Path = As,
+    json: bool = Json,
 ) -> None:
-    """Release one share: a person's signed order over every item's digests."""
+    """Release shares: a person's signed order for each, over every item's digests."""
     from gateway.client.session import Session
     from gateway.exchange.acts import Release, ReleaseItem
     from gateway.exchange.parse import build
 
-    async def work(session: Session) -> dict[str, Any]:
-        shown = (await session.get(f"/v1/shares/{share_id}")).json()
-        items = build(shown["items"], tuple[ReleaseItem, ...])
-        act = Release(share_id, str(shown["recipient"]), items)
-        return await session.act(f"/v1/shares/{share_id}/release", act)
+    async def work(session: Session) -> list[dict[str, Any]]:
+        made = []
+        with steps("release", len(share_id)) as progress:
+            for name in share_id:
+                shown = (await session.get(f"/v1/shares/{name}")).json()
+                items = build(shown["items"], tuple[ReleaseItem, ...])
+                act = Release(name, str(shown["recipient"]), items)
+                made.append(await session.act(f"/v1/shares/{name}/release", act))
+                progress(1)
+        return made
 
-    made = run(with_session(as_, work))
-    show(made, f"share {share_id} is {made['state']}", as_json=json)
+    _show_each(
+        run(with_session(as_, work)),
+        lambda made: f"share {made['share']} is {made['state']}",
+        as_json=json,
+    )
 
 
 @share.command("approve")
@@ -244,6 +294,64 @@ def approve(
 
     made = run(with_session(as_, work))
     show(made, _said(made), as_json=json)
+
+
+@share.command("consult")
+def consult(
+    share_id: Annotated[str, typer.Argument(help="Share id.")],
+    whom: Annotated[str, typer.Option(help="Who was consulted: source or originator.")],
+    document: Annotated[
+        Path, typer.Option(help="The record of the consultation; only its digest is sent.")
+    ],
+    as_: Path = As,
+    json: bool = Json,
+) -> None:
+    """Record that a source was consulted about a held share and agreed."""
+    import hashlib
+
+    from gateway.client.session import Session
+    from gateway.exchange.acts import Consult, ReleaseItem
+    from gateway.exchange.parse import build
+    from gateway.kernel.errors import MalformedError
+    from gateway.kernel.ids import new_id
+
+    async def work(session: Session) -> dict[str, Any]:
+        try:
+            digest = hashlib.sha256(document.read_bytes()).hexdigest()
+        except OSError:
+            raise MalformedError(f"{document.name} cannot be read") from None
+        shown = (await session.get(f"/v1/shares/{share_id}")).json()
+        items = build(shown["items"], tuple[ReleaseItem, ...])
+        recipient, basis = str(shown["recipient"]), str(shown["basis"])
+        act = Consult(new_id("clr"), share_id, recipient, whom, digest, basis, items)
+        return await session.act(f"/v1/shares/{share_id}/approvals", act)
+
+    made = run(with_session(as_, work))
+    show(made, _said(made), as_json=json)
+
+
+@share.command("suspended")
+def suspended(as_: Path = As, json: bool = Json) -> None:
+    """List released shares that are suspended: since when, and why."""
+    from gateway.client.session import Session
+    from gateway.client.trust import refresh_directory
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        directory = await refresh_directory(session)
+        found: Any = (await session.get("/v1/suspensions")).json()["suspended"]
+        return [{**row, "recipient": directory.party(row["recipient"]).short} for row in found]
+
+    rows = run(with_session(as_, work))
+    text = [
+        {
+            "share": row["share"],
+            "recipient": row["recipient"],
+            "since": row["since"],
+            "why": ", ".join(row["why"].get("rules") or [row["why"]["cause"]]),
+        }
+        for row in rows
+    ]
+    show_table(rows, "Suspended", text, as_json=json)
 
 
 @share.command("show")

@@ -82,3 +82,34 @@ async def prove(session: Session, index: int) -> dict[str, Any]:
     if proof.index != index:
         raise VerificationError("the proof is of another entry")
     return {"index": index, "size": checkpoint.size, "proof": text, "leaf": page[0]["leaf"]}
+
+
+async def figures(session: Session) -> dict[str, Any]:
+    """Count RFAs, distinct investigations and jurisdictions from the ledger's entries alone.
+
+    The whole ledger is checked first; what was declared is counted apart from what was signed here.
+    """
+    held = await verify(session)
+    rfas: set[str] = set()
+    investigations, jurisdictions = set[str](), set[str]()
+    shares: set[str] = set()
+    declared = {"rfa": 0, "share": 0, "holder": 0}
+    for row in await entries(session, 0):
+        kind, content = str(row["kind"]), row.get("content")
+        if kind == "rfa.registered" and isinstance(content, dict):
+            rfas.add(str(row["subject"]))
+            investigations.add(str(content["investigation"]))
+            jurisdictions.add(str(content["jurisdiction"]))
+        elif kind == "share.released":
+            shares.add(str(row["subject"]))
+        elif kind.startswith("declared."):
+            declared[kind.removeprefix("declared.")] += 1
+    return {
+        "size": held["size"],
+        "root": held["root"],
+        "rfas": len(rfas),
+        "investigations": len(investigations),
+        "jurisdictions": len(jurisdictions),
+        "shares": len(shares),
+        "declared": declared,
+    }

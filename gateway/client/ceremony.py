@@ -75,10 +75,10 @@ def add_party(folder: Path, short: str, name: str, kind: Kind, jurisdiction: str
     return party
 
 
-def public_key(use: Use, alg: str, public: str, now: datetime) -> Key:
-    """Describe a new key, active from a minute ago for two years."""
+def public_key(use: Use, alg: str, public: str, now: datetime, days: int = KEY_DAYS) -> Key:
+    """Describe a new key, active from a minute ago for *days*."""
     begin = now - timedelta(minutes=1)
-    end = now + timedelta(days=KEY_DAYS)
+    end = now + timedelta(days=days)
     return Key(use, alg, public, Status.ACTIVE, spell(begin), spell(end))
 
 
@@ -91,13 +91,14 @@ def add_member(
     place: Place,
     *,
     person: bool,
-    suite: Suite | None,
+    suites: Sequence[Suite],
     passphrase: str | None,
     now: datetime,
+    days: int = KEY_DAYS,
 ) -> Member:
     """Make a key folder for a new person or service and enter the public keys into the party's file.
 
-    With *suite* the member holds the party's envelope key as well.
+    With *suites* the member holds envelope keys as well, one of each. The keys are good for *days*.
     """
     party = find_party(folder, short)
     if (out / "profile.json").exists():
@@ -106,10 +107,12 @@ def add_member(
     keys = []
     for use in (Use.REQUEST, Use.MESSAGE):
         signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase)
-        keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now))
-    if suite is not None:
-        identity = keyfiles.make_identity(out / "envelope.key", suite, passphrase)
-        keys.append(public_key(Use.ENVELOPE, _ALGORITHM[suite], str(identity.recipient), now))
+        keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now, days))
+    for suite in suites:
+        name = "envelope.key" if suite is suites[0] else f"envelope-{suite.value}.key"
+        identity = keyfiles.make_identity(out / name, suite, passphrase)
+        recipient = str(identity.recipient)
+        keys.append(public_key(Use.ENVELOPE, _ALGORITHM[suite], recipient, now, days))
     member = Member(new_id("psn" if person else "svc"), name, tuple(roles), tuple(keys))
     changed = Party(
         party.id, party.short, party.name, party.kind, (*party.members, member), party.jurisdiction

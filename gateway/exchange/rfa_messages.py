@@ -85,6 +85,11 @@ def open_rfa_message(container: bytes, actor: Actor, mechanism: str, now: dateti
     if not {Role.ENDPOINT, Role.OFFICER} & set(actor.member.roles):
         raise ForbiddenError("this needs the role endpoint or officer")
     keys = {k.kid: k.raw() for k in actor.member.keys if k.use is Use.MESSAGE and k.in_force(now)}
+    return verify_rfa_message(container, keys)
+
+
+def verify_rfa_message(container: bytes, keys: dict[str, bytes]) -> RfaMessage:
+    """Return the message that one of *keys* signed. Raises MalformedError or VerificationError."""
     return build(verify(TYP, container, keys)[0], RfaMessage)
 
 

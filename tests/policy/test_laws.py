@@ -233,7 +233,9 @@ def test_a_hold_is_cleared_whenever_each_person_can_be_counted_once(
     policy = small({"effect": "permit", "when": True, "obligations": {"approval": asked}})
     held = policy.decide({}, "2026-05-01")
     assert held.outcome is Outcome.HOLD
-    clearances = [Clearance(person, f"approval:{role}", held.basis_digest) for person, role in given_roles]
+    clearances = [
+        Clearance(person, f"approval:{role}", held.basis_digest) for person, role in given_roles
+    ]
     lacking = missing(held, clearances, "requester")
     assert (lacking == {}) is satisfied(asked, given_roles)
     assert missing(held, [*reversed(clearances), *clearances], "requester") == lacking

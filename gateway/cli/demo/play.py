@@ -3,6 +3,7 @@
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.demo import material
-from gateway.cli.demo.scenario import Planned, Scenario, load
+from gateway.cli.demo.scenario import Package, Planned, Scenario, load
 from gateway.cli.demo.stage import CommandError, Stage, free_port
 from gateway.cli.output import explained, show
 
@@ -26,6 +27,7 @@ class Act:
 
     planned: Planned
     basis: str
+    rfa: str = ""
     share: str = ""
     decision: str = ""
     why: str = ""
@@ -42,6 +44,8 @@ class Play:
     scenario: Scenario
     material: Path
     acts: list[Act] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    deposited: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     ledger: dict[str, Any] = field(default_factory=dict)
 
@@ -61,9 +65,8 @@ class Play:
 
     def perform(self) -> None:
         """Play it from the first push to the ledger's check."""
-        packages = self.deposit()
         for planned in self.scenario.shares:
-            self.propose(planned, packages[planned.package])
+            self.propose(planned)
         for act in self.acts:
             if act.decision == "permit":
                 self.deliver(act)
@@ -73,26 +76,63 @@ class Play:
                 self.recall(act)
         self.verify()
 
-    def deposit(self) -> dict[str, str]:
-        """Deposit every file once, and make the packages."""
-        sensitive = self._sensitive()
-        made: dict[str, str] = {}
-        held: dict[str, list[str]] = {}
-        for name, package in self.scenario.packages.items():
-            basis = ["--rfa", package.rfa] if package.rfa else ["--rationale", package.rationale]
-            basis += ["--case", package.case, "--product", package.product]
-            if package.items in held:
-                done = self.run("sharer", "package", *held[package.items], *basis)
-            else:
-                which = self.material if package.items == "all" else sensitive
-                facts = self._facts(package.items)
-                done = self.run("sharer", "push", str(which), "--facts", str(facts), *basis)
-                held[package.items] = [item["item"] for item in done["items"]]
-                self.say(
-                    f"The sharing team deposited {len(done['items'])} file(s) of {which.name}/"
+    def package(self, planned: Planned) -> tuple[str, str]:
+        """Return the package of a share and the RFA it answers, if any; make them at first use."""
+        spec = self.scenario.packages[planned.package]
+        if not spec.rfa:
+            if planned.package not in self.packages:
+                basis = ["--rationale", spec.rationale, "--case", spec.case]
+                self.packages[planned.package] = self._make(spec, basis)
+                self._match(planned.package)
+            return self.packages[planned.package], ""
+        rfa = self.request(planned, spec)
+        return self._make(spec, ["--rfa", rfa]), rfa
+
+    def _make(self, spec: Package, basis: list[str]) -> str:
+        """Make a package; the first of its items deposits them."""
+        basis = [*basis, "--product", spec.product]
+        if spec.items in self.deposited:
+            return str(
+                self.run("sharer", "package", *self.deposited[spec.items], *basis)["package"]
+            )
+        which = self.material if spec.items == "all" else self._sensitive()
+        facts = str(self._facts(spec.items))
+        done = self.run("sharer", "push", str(which), "--facts", facts, *basis)
+        self.deposited[spec.items] = [item["item"] for item in done["items"]]
+        self.say(f"The sharing team deposited {len(done['items'])} file(s) of {which.name}/")
+        return str(done["package"])
+
+    def _match(self, name: str) -> None:
+        """Ask who could lawfully receive a package; it must be what the scenario expects."""
+        found = self.run("sharer", "match", self.packages[name])
+        said = {row["short"]: row["outcome"] for row in found}
+        for planned in self.scenario.shares:
+            if planned.package == name:
+                self.check(
+                    said.get(planned.authority) == planned.expect,
+                    f"{planned.authority}: the match says {said.get(planned.authority)}",
                 )
-            made[name] = done["package"]
-        return made
+        could = sum(outcome == "permit" for outcome in said.values())
+        self.say(f"Sharing unasked: {could} of {len(said)} authorities could receive it as it is")
+
+    def request(self, planned: Planned, spec: Package) -> str:
+        """Have an authority send an RFA; register it and record its five checks."""
+        who, text = planned.authority, self.stage.root / "request.txt"
+        text.write_text(f"We ask for all material in {spec.case}.\n", encoding="utf-8")
+        asks = ("--investigation", spec.case, "--crime", "war_crimes")
+        rfa = str(self.run(who, "rfa", "send", str(text), *asks)["rfa"])
+        read = self.run("rfa_officer", "rfa", "show", rfa, "--read")
+        self.check(
+            read["messages"][0]["text"] == text.read_text("utf-8"),
+            f"{who}: its RFA reads otherwise than it was written",
+        )
+        number = f"{spec.rfa}/{who}"
+        due, until = _in_days(90), _in_days(365)
+        self.run("rfa_officer", "rfa", "register", rfa, "--number", number, "--due", due)
+        checks = ("--valid-to", until, "--evidence", f"note on {number}")
+        self.run("rfa_officer", "rfa", "assess", rfa, *checks)
+        self.say(f"{who}: sent an RFA; it was registered as {number} and admitted")
+        return rfa
 
     def _sensitive(self) -> Path:
         files = sorted(path for path in self.material.rglob("*") if path.is_file())
@@ -112,10 +152,11 @@ class Play:
         path.write_text("\n".join(["'*':", *lines]) + "\n", encoding="utf-8")
         return path
 
-    def propose(self, planned: Planned, package: str) -> None:
+    def propose(self, planned: Planned) -> None:
         """Propose a share, have it approved if it is held, release it if it is permitted."""
         spec = self.scenario.packages[planned.package]
-        act = Act(planned, f"answers {spec.rfa}" if spec.rfa else "shared unasked")
+        package, rfa = self.package(planned)
+        act = Act(planned, f"answers {spec.rfa}" if rfa else "shared unasked", rfa)
         self.acts.append(act)
         done = self.run("sharer", "share", "propose", package, planned.authority)
         act.share, outcome = done["share"], done["outcome"]
@@ -147,6 +188,22 @@ class Play:
         self.check(done["state"] == "accepted", f"{who}: the receipt was not taken")
         act.happened.append("pulled, verified, identical, accepted")
         self.say(f"{who}: pulled and decrypted {act.files} file(s), {act.size:,} bytes, identical")
+        if act.rfa:
+            self.answer(act)
+
+    def answer(self, act: Act) -> None:
+        """Answer the RFA with what was released for it, and close it; the authority is told."""
+        who, text = act.planned.authority, self.stage.root / "answer.txt"
+        text.write_text("Please find the material in your inbox.\n", encoding="utf-8")
+        self.run("rfa_officer", "rfa", "answer", act.rfa, str(text))
+        self.run("rfa_officer", "rfa", "close", act.rfa)
+        told = [message["about"] for message in self.run(who, "inbox", "--all")]
+        expected = ["rfa.received", "rfa.registered", "rfa.answered", "rfa.closed"]
+        self.check(
+            [about for about in told if about.startswith("rfa.")] == expected,
+            f"{who}: the inbox does not tell how the RFA went",
+        )
+        act.happened.append("RFA answered and closed")
 
     def _compare(self, act: Act, folder: Path, names: list[str]) -> None:
         spec = self.scenario.packages[act.planned.package]
@@ -202,6 +259,10 @@ class Play:
         self.say(
             f"The ledger holds: {self.ledger['size']} entries, checked by compliance and {first}"
         )
+
+
+def _in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
 
 def _yaml(value: Any) -> str:

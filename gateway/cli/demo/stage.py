@@ -28,6 +28,7 @@ STAFF = {
     "head_of_mechanism": ("head_of_mechanism",),
     "source_liaison": ("source_liaison",),
     "compliance": ("compliance",),
+    "rfa_officer": ("rfa_officer",),
 }
 _START_SECONDS = 60
 
@@ -83,7 +84,9 @@ class Stage:
     def _add(self, authority: Authority | None) -> None:
         if authority is None:
             for who, roles in STAFF.items():
-                self._member("add-person", "mechanism", who.replace("_", " "), roles, who)
+                # Who reads what authorities write has a key for each kind of client there is.
+                suites = ("--suite", "pq", "--suite", "classic") if who == "rfa_officer" else ()
+                self._member("add-person", "mechanism", who.replace("_", " "), roles, who, *suites)
             return
         short = authority.short
         self.run(

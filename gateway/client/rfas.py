@@ -1,0 +1,154 @@
+"""Both sides' work on RFAs: content sealed to the other side's people, messages signed and checked."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.client.session import Session
+from gateway.client.trust import refresh_directory
+from gateway.envelope import parse_recipient, seal_bytes, unseal_bytes
+from gateway.exchange import messages, rfa_messages
+from gateway.exchange.directory import Directory
+from gateway.exchange.parties import Kind, Party, Status, Use
+from gateway.exchange.rfa_acts import Wanted
+from gateway.exchange.rfa_messages import RfaMessage, sign_rfa_message
+from gateway.kernel.encoding import Json, b64url, un_b64url
+from gateway.kernel.errors import ConflictError, VerificationError
+from gateway.kernel.ids import new_id
+from gateway.kernel.signing import unverified_payload
+from gateway.kernel.time import spell
+
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message about an RFA, verified; *content* is decrypted, if it was sealed to the reader."""
+
+    id: str
+    about: str
+    at: str
+    sender: str
+    content: bytes | None
+
+
+def seal_for(party: Party, content: bytes, now: datetime) -> str:
+    """Seal *content* to a party's people; return it in base64url. Raises ConflictError without keys.
+
+    An age file takes either post-quantum recipients or classic ones, never both: with both kinds on
+    file, the post-quantum ones are taken.
+    """
+    keys = party.keys(Use.ENVELOPE, now, Status.ACTIVE, Status.NEXT)
+    strong = [key.public for key in keys if key.alg == "mlkem768x25519"]
+    chosen = strong or [key.public for key in keys]
+    if not chosen:
+        raise ConflictError(f"{party.short} has no envelope key in force: nobody could read it")
+    return b64url(seal_bytes(content, [parse_recipient(key) for key in chosen]))
+
+
+async def send(
+    session: Session, wanted: Wanted, content: bytes, *, rfa: str | None = None
+) -> dict[str, Json]:
+    """Send an RFA as an authority. With the *rfa* of an earlier try, it is the same one again."""
+    about = rfa_messages.About.REQUEST
+    return await _post(session, "/v1/rfas", rfa or new_id("rfa"), about, content, wanted=wanted)
+
+
+async def add(session: Session, rfa: str, content: bytes, reply_to: str | None) -> dict[str, Json]:
+    """Add something to an RFA as its authority: the reply to a question, or unasked."""
+    about, target = rfa_messages.About.INFORMATION, f"/v1/rfas/{rfa}/messages"
+    return await _post(session, target, rfa, about, content, in_reply_to=reply_to)
+
+
+async def withdraw(session: Session, rfa: str) -> dict[str, Json]:
+    """Withdraw an RFA as its authority."""
+    about = rfa_messages.About.WITHDRAWAL
+    return await _post(session, f"/v1/rfas/{rfa}/messages", rfa, about, None)
+
+
+async def _post(
+    session: Session,
+    target: str,
+    rfa: str,
+    about: rfa_messages.About,
+    content: bytes | None,
+    *,
+    wanted: Wanted | None = None,
+    in_reply_to: str | None = None,
+) -> dict[str, Json]:
+    """Sign a message and send it; its content sealed to the mechanism's people."""
+    directory, now = await refresh_directory(session), datetime.now(UTC)
+    mechanism, profile = directory.mechanism(), session.folder.profile
+    message = RfaMessage(
+        v=1,
+        id=new_id("msg"),
+        sender=profile.party,
+        by=profile.actor,
+        to=mechanism.id,
+        at=spell(now),
+        about=about,
+        rfa=rfa,
+        in_reply_to=in_reply_to,
+        wanted=wanted,
+        content=seal_for(mechanism, content, now) if content is not None else None,
+    )
+    container = sign_rfa_message(message, session.folder.message_signer())
+    return (await session.request("POST", target, container, _JSON)).json()
+
+
+async def read(session: Session, rfa: str) -> list[Opened]:
+    """Return the messages about an RFA, oldest first, each verified, and decrypted where possible."""
+    directory = await refresh_directory(session)
+    shown = (await session.get(f"/v1/rfas/{rfa}")).json()
+    listed = shown.get("messages")
+    found = []
+    for one in listed if isinstance(listed, list) else []:
+        name = str(one["id"]) if isinstance(one, dict) else ""
+        container = (await session.get(f"/v1/rfas/{rfa}/messages/{name}")).body
+        found.append(_opened(session, directory, rfa, container))
+    return found
+
+
+def _opened(session: Session, directory: Directory, rfa: str, container: bytes) -> Opened:
+    """Verify a message by whoever must have signed it: the mechanism, or the RFA's authority."""
+    payload = unverified_payload(container)
+    said = payload if isinstance(payload, dict) else {}
+    now = datetime.now(UTC)
+    message: RfaMessage | messages.Message
+    if "sender" in said:
+        message, sender = _check_inward(directory, said, container, now)
+    else:
+        keys = directory.verify_keys(directory.mechanism(), Use.MANIFEST, now)
+        message = messages.open_message(container, keys, to=str(said.get("to")))
+        sender = directory.mechanism().short
+    if message.rfa != rfa:
+        raise VerificationError("the message is about another RFA")
+    sealed = message.content
+    content = _decrypted(session, un_b64url(sealed)) if sealed is not None else None
+    return Opened(message.id, message.about.value, message.at, sender, content)
+
+
+def _check_inward(
+    directory: Directory, payload: dict[str, Json], container: bytes, now: datetime
+) -> tuple[RfaMessage, str]:
+    by, party = str(payload["by"]), directory.party(str(payload["sender"]))
+    keys = {
+        key.kid: key.raw()
+        for member in party.members
+        if member.id == by
+        for key in member.keys
+        if key.use is Use.MESSAGE and key.in_force(now, Status.ACTIVE, Status.RETIRED)
+    }
+    if party.kind is not Kind.AUTHORITY:
+        raise VerificationError("the message was not sent by an authority")
+    return rfa_messages.verify_rfa_message(container, keys), party.short
+
+
+def _decrypted(session: Session, sealed: bytes) -> bytes | None:
+    """Return the content, or None if it was sealed to others of the same side."""
+    identities = session.folder.identities()
+    if not identities:
+        return None
+    try:
+        return unseal_bytes(sealed, identities)
+    except VerificationError:
+        return None
