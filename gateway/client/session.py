@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from gateway.client.profile import KeyFolder
 from gateway.exchange import tokens
 from gateway.exchange.parse import decode, plain
 from gateway.kernel import errors
-from gateway.kernel.encoding import Json, canonical_json, parse_json, sha256
+from gateway.kernel.encoding import Json, canonical_json, digest_of, parse_json, sha256
 from gateway.kernel.signing import Signer
 
 T = TypeVar("T")
@@ -119,6 +119,38 @@ class Session:
         """Send an act as a signed order."""
         body = canonical_json({"act": plain(act), "sig2": None})
         return (await self.request("POST", target, body, _JSON)).json()
+
+    async def act_once(
+        self, target: str, make: Callable[[], object], *command: str
+    ) -> dict[str, Json]:
+        """Send the act of a *command*; if an earlier run of it was left without an answer, the same act.
+
+        So a command that is run again after a cut does nothing twice: ids are minted once.
+        """
+
+        def body() -> bytes:
+            return canonical_json({"act": plain(make()), "sig2": None})
+
+        return await self.send_once(target, body, *command)
+
+    async def send_once(
+        self, target: str, make: Callable[[], bytes], *command: str
+    ) -> dict[str, Json]:
+        """Send a body that is kept until it is answered, and sent again as it was by the same *command*."""
+        name = f"sent-{digest_of([target, *command])[:32]}"
+        body = self.folder.state(name)
+        if body is None:
+            body = make()
+            self.folder.keep(name, body)
+        try:
+            answer = (await self.request("POST", target, body, _JSON)).json()
+        except (errors.UnavailableError, errors.RateLimitedError):
+            raise  # nobody knows whether it was done
+        except errors.GatewayError:
+            self.folder.forget(name)
+            raise
+        self.folder.forget(name)
+        return answer
 
 
 def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:

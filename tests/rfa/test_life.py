@@ -28,6 +28,7 @@ from gateway.kernel.errors import (
     GatewayError,
     MalformedError,
     NotFoundError,
+    UnavailableError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
@@ -248,12 +249,39 @@ async def test_no_authority_sees_anything_of_anothers_rfa(live: Running) -> None
         assert len((await endpoint.get("/v1/rfas")).json()["rfas"]) == 1  # type: ignore[arg-type]
 
 
-async def test_an_rfas_id_is_used_once(live: Running) -> None:
+async def test_an_rfas_id_is_used_once(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     async with session(live.world, "xa") as endpoint, session(live.world, "xb") as other:
         rfa = await send_rfa(endpoint)
+
+        def minted(prefix: str) -> str:
+            return rfa if prefix == "rfa" else new_id(prefix)
+
+        monkeypatch.setattr(rfas, "new_id", minted)
         for who in (endpoint, other):
             with pytest.raises(ConflictError, match="used for something else"):
-                await rfas.send(who, wanted(), b"another text", rfa=rfa)
+                await rfas.send(who, wanted(), b"another text")
+
+
+async def test_an_rfa_whose_answer_was_lost_is_sent_again_as_the_same(
+    live: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session(live.world, "xa") as endpoint:
+        request = Session.request
+
+        async def lost(self: Session, method: str, *args: Any) -> Any:
+            reply = await request(self, method, *args)
+            if method == "POST":
+                raise UnavailableError("the connection is gone")
+            return reply
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "request", lost)
+            with pytest.raises(UnavailableError):
+                await send_rfa(endpoint, text="once")
+        first = await send_rfa(endpoint, text="once")
+        found = (await endpoint.get("/v1/rfas")).json()["rfas"]
+        assert [row["rfa"] for row in found] == [first]  # type: ignore[union-attr,index,call-overload]
+        assert await send_rfa(endpoint, text="once") != first, "answered, so it is another one now"
 
 
 async def test_two_rfas_do_not_get_one_number(live: Running) -> None:
