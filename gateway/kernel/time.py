@@ -4,12 +4,14 @@ Nothing here reads a clock: the core is given the time.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from gateway.kernel.errors import MalformedError
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
+@lru_cache(maxsize=4096)  # the terms of keys are read at every request
 def instant(text: str) -> datetime:
     """Read `2026-11-23T16:18:00Z`; no other spelling is taken. Raises MalformedError."""
     try:
