@@ -19,7 +19,15 @@ LINES = (
     "ledger entries, sqlite, 1 at once",
     "ledger entries, sqlite, 16 at once",
     "ledger entries, sqlite, 256 at once",
-    "signed inbox reads",
+    "signed inbox reads, sqlite, one connection",
+    "  token verified",
+    "  token spent",
+    "  messages read",
+    "  to a thread and back",
+    "  aiohttp, sockets and client",
+    "  the rest",
+    "propose to 3, sqlite, each, p99",
+    "release to 3, sqlite, each, p99",
     "policy decisions",
 )
 
