@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
@@ -104,7 +105,12 @@ class Gateway:
             data = sets.directory_at(conn, moment)
         if data is None:
             raise NotFoundError("no directory was in force then")
-        return open_set(data, self.sets.root)
+        return _opened(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)  # every release judges its orders by such sets, and to verify one takes 10 ms
+def _opened(data: bytes, root: Root) -> Directory:
+    return open_set(data, root)
 
 
 @dataclass(frozen=True, slots=True)
