@@ -18,6 +18,7 @@ from gateway.store.engine import reachable
 from gateway.web.api import inbox, review, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES, Allowance
 from gateway.web.problems import Handler, Unparsable, problems
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
@@ -75,11 +76,11 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 async def _executor(app: web.Application) -> AsyncIterator[None]:
     app[EXECUTOR] = ThreadPoolExecutor(_THREADS, thread_name_prefix="work")
     readers = _READERS[app[GATEWAY].engine.dialect.name]
-    app[READERS] = ThreadPoolExecutor(readers, thread_name_prefix="read")
+    app[READERS] = Threads(readers)
     app[inbox.BELL] = inbox.Bell()
     app[GATEWAY].writer.on_commit(app[inbox.BELL].ring)
     yield
-    app[READERS].shutdown(wait=True)
+    app[READERS].close()
     app[EXECUTOR].shutdown(wait=True)
 
 

@@ -20,11 +20,12 @@ from gateway.kernel.errors import (
     UnavailableError,
 )
 from gateway.kernel.time import unix
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway, Signed, refuse
 
 GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
 EXECUTOR: web.AppKey[ThreadPoolExecutor] = web.AppKey("executor", ThreadPoolExecutor)
-READERS: web.AppKey[ThreadPoolExecutor] = web.AppKey("readers", ThreadPoolExecutor)
+READERS: web.AppKey[Threads] = web.AppKey("readers", Threads)
 MAX_BODY = 8 << 20  # bytes
 BODY_SECONDS = 120  # for a whole body, however slowly it drips
 
@@ -40,8 +41,7 @@ async def run(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P
 
 async def run_quick(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
     """Run a statement or two, where no long work stands before them, and few threads stay warm."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(request.app[READERS], lambda: work(*args, **kw))
+    return await request.app[READERS].run(lambda: work(*args, **kw))
 
 
 async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:

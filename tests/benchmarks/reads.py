@@ -6,6 +6,7 @@ another.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ def _replay(single: Engine, world: World) -> Replay:
 
 def _spending(replay: Replay, count: int) -> Work:
     now = unix(datetime.now(UTC)) + tokens.LEEWAY + 1
-    made = [tokens.secrets.token_urlsafe(24) for _ in range(count)]
+    made = [secrets.token_urlsafe(24) for _ in range(count)]
     return lambda: [
         replay.spend("svc_bench", token, issued=now, expires=now + 90, now=now) for token in made
     ]
