@@ -8,7 +8,6 @@ another.
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from gateway.kernel.time import unix
 from gateway.store import inbox as store
 from gateway.store.engine import connect_single
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
+from gateway.web.threads import Threads
 from tests.benchmarks.figures import Absent, Figure, Plan, median, wall
 from tests.benchmarks.wire import Connection, hello, make_token, signed, spelt
 from tests.world import POSTGRES, World, build_world, database, serving, share_with, source
@@ -96,13 +96,14 @@ def _parts(world: World, keys: KeyFolder) -> Iterator[dict[str, Part]]:
     url = settings.database_url(world.config, world.instance)
     single, loop = connect_single(make_url(url)), asyncio.new_event_loop()
     replay, party = _replay(single, world), world.party("xa")
-    with ThreadPoolExecutor(1) as pool:
-        yield {
-            "token verified": lambda n: _verifying(keys, directory, n),
-            "token spent": lambda n: _spending(replay, n),
-            "messages read": lambda n: lambda: [_look(single, party) for _ in range(n)],
-            "to a thread and back": lambda n: lambda: loop.run_until_complete(_hops(pool, n)),
-        }
+    threads = loop.run_until_complete(_threads())
+    yield {
+        "token verified": lambda n: _verifying(keys, directory, n),
+        "token spent": lambda n: _spending(replay, n),
+        "messages read": lambda n: lambda: [_look(single, party) for _ in range(n)],
+        "to a thread and back": lambda n: lambda: loop.run_until_complete(_hops(threads, n)),
+    }
+    threads.close()
     loop.close()
     replay.close()
     single.dispose()
@@ -138,7 +139,10 @@ def _look(single: Engine, party: str) -> list[store.Kept]:
         return store.after(conn, party, 0, 100)
 
 
-async def _hops(pool: ThreadPoolExecutor, count: int) -> None:
-    loop = asyncio.get_running_loop()
+async def _threads() -> Threads:
+    return Threads(1)
+
+
+async def _hops(threads: Threads, count: int) -> None:
     for _ in range(count):
-        await loop.run_in_executor(pool, int)
+        await threads.run(int)
