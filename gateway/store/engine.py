@@ -8,12 +8,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from gateway.kernel.errors import UnavailableError
 
+_SINGLES = 8  # connections kept; in a burst there is one for each thread that works for requests
 _LOCK = 0x65766964  # "evid": the advisory lock of the server that integrates the ledger
 
 
@@ -31,7 +32,26 @@ def connect(url: str, *, writer: bool = False) -> Engine:
     return engine
 
 
+def connect_single(url: URL) -> Engine:
+    """Return an engine whose statements stand alone: each is committed, and sees all that was before."""
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, poolclass=QueuePool, pool_size=_SINGLES, max_overflow=24)
+        _sqlite_settings(engine)
+        return engine
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=_SINGLES, max_overflow=24)
+    event.listen(engine, "connect", _postgresql)
+    return engine
+
+
 def _sqlite(engine: Engine, *, writer: bool) -> None:
+    _sqlite_settings(engine)
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _sqlite_settings(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # the driver's own implicit BEGIN would hide ours
@@ -44,10 +64,6 @@ def _sqlite(engine: Engine, *, writer: bool) -> None:
             "recursive_triggers=ON",  # else INSERT OR REPLACE deletes past the guards
         ):
             raw.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
 def _postgresql(raw: Any, _record: object) -> None:

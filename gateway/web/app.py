@@ -6,20 +6,25 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 import aiohttp.http
 from aiohttp import web, web_response
-from prometheus_client import generate_latest
+from prometheus_client import Counter, Histogram, generate_latest
 
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
 from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
-from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
+from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES, Allowance
 from gateway.web.problems import Handler, Unparsable, problems
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
+_READERS = {"sqlite": 1, "postgresql": 8}
+"""Threads for quick reads. SQLite's file of spent tokens has one lock: a second thread would wait for
+it, and waking now one thread, now another costs more than the read. PostgreSQL is waited for."""
 _UNPARSABLE = Unparsable()
 _SMALL_RANGES = 60  # a minute and key
 _REFUSALS = 300  # a minute and key
@@ -70,9 +75,12 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _executor(app: web.Application) -> AsyncIterator[None]:
     app[EXECUTOR] = ThreadPoolExecutor(_THREADS, thread_name_prefix="work")
+    readers = _READERS[app[GATEWAY].engine.dialect.name]
+    app[READERS] = Threads(readers)
     app[inbox.BELL] = inbox.Bell()
     app[GATEWAY].writer.on_commit(app[inbox.BELL].ring)
     yield
+    app[READERS].close()
     app[EXECUTOR].shutdown(wait=True)
 
 
@@ -84,9 +92,15 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "none"
     method = request.method if request.method in _METHODS else "other"
-    telemetry.requests.labels(route, method, response.status).inc()
-    telemetry.duration.labels(route).observe(time.perf_counter() - begun)
+    count, duration = _metrics_of(route, method, response.status)
+    count.inc()
+    duration.observe(time.perf_counter() - begun)
     return response
+
+
+@lru_cache(maxsize=1024)  # there are as many as routes, methods and statuses allow
+def _metrics_of(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return telemetry.requests.labels(route, method, status), telemetry.duration.labels(route)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})

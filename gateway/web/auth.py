@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
@@ -20,10 +20,12 @@ from gateway.kernel.errors import (
     UnavailableError,
 )
 from gateway.kernel.time import unix
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway, Signed, refuse
 
 GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
 EXECUTOR: web.AppKey[ThreadPoolExecutor] = web.AppKey("executor", ThreadPoolExecutor)
+READERS: web.AppKey[Threads] = web.AppKey("readers", Threads)
 MAX_BODY = 8 << 20  # bytes
 BODY_SECONDS = 120  # for a whole body, however slowly it drips
 
@@ -37,12 +39,19 @@ async def run(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P
     return await loop.run_in_executor(request.app[EXECUTOR], lambda: work(*args, **kw))
 
 
+async def run_quick(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+    """Run a statement or two, where no long work stands before them, and few threads stay warm."""
+    return await request.app[READERS].run(lambda: work(*args, **kw))
+
+
 async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     """Read a body of at most *limit* bytes. Raises TooLargeError or MalformedError."""
     if request.headers.get("Content-Encoding"):
         raise MalformedError("send the body without content encoding", field="Content-Encoding")
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"a body has at most {limit} bytes")
+    if not request.body_exists:
+        return b""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -75,15 +84,33 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
     return Signed(verified.actor, order, verified.claims)
 
 
+async def authenticate_read(request: web.Request) -> Signed:
+    """Authenticate a request that changes nothing. Its token is not spent: `spent` does that."""
+    return authenticate(request, await read_body(request, limit=0))
+
+
 async def reader(request: web.Request) -> Signed:
     """Authenticate a request that changes nothing, and spend its token."""
-    body = await read_body(request, limit=0)
-    signed = authenticate(request, body)
+    signed = await authenticate_read(request)
+    await run_quick(request, spend, request.app[GATEWAY], signed)
+    return signed
+
+
+async def read(
+    request: web.Request,
+    work: Callable[Concatenate[Gateway, Signed, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
+) -> T:
+    """Authenticate a request that changes nothing, spend its token and do *work*."""
+    signed = await authenticate_read(request)
+    return await run(request, lambda: spent(request.app[GATEWAY], signed, work, *args, **kw))
+
+
+def spend(gateway: Gateway, signed: Signed) -> None:
+    """Spend the token of a read. Raises UnauthorizedError if it was spent before."""
     claims = signed.claims
-    gateway = request.app[GATEWAY]
-    fresh = await run(
-        request,
-        gateway.replay.spend,
+    fresh = gateway.replay.spend(
         claims.iss,
         claims.jti,
         issued=claims.iat,
@@ -92,7 +119,18 @@ async def reader(request: web.Request) -> Signed:
     )
     if not fresh:
         raise UnauthorizedError("token was spent before")
-    return signed
+
+
+def spent(
+    gateway: Gateway,
+    signed: Signed,
+    work: Callable[Concatenate[Gateway, Signed, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
+) -> T:
+    """Spend the token, and only then do *work*: both in one go of the executor."""
+    spend(gateway, signed)
+    return work(gateway, signed, *args, **kw)
 
 
 async def act(

@@ -15,7 +15,7 @@ from gateway.ledger import Verifier
 from gateway.settings import Settings
 from gateway.store import ledger, sets, uploads
 from gateway.store.blobs import LocalBlobs
-from gateway.store.engine import check_durable, connect, only_server, upgrade
+from gateway.store.engine import check_durable, connect, connect_single, only_server, upgrade
 from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Writer
@@ -60,12 +60,15 @@ def _build(
     writer = Writer(writing, log)
     writer.start()
     stack.callback(writer.stop)
-    replay = _replay(reading)
+    single = connect_single(reading.url)
+    stack.callback(single.dispose)
+    replay = _replay(single)
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     root, directory, data = _accepted_directory(reading, instance / config.directory)
     gateway = Gateway(
         engine=reading,
+        single=single,
         writer=writer,
         blobs=LocalBlobs(instance / config.blobs),
         replay=replay,

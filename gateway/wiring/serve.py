@@ -1,6 +1,7 @@
 """Running the gateway: two ports, signals, and what is done every so often."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -44,6 +45,8 @@ async def serve(instance: Path) -> None:
                 asyncio.create_task(_repeat(_PUBLISH_EVERY, copy_head, gateway, copy)),
                 asyncio.create_task(_repeat(_UPKEEP_EVERY, upkeep.every_minute, gateway)),
             ]
+            # What exists by now stays: looking through it for garbage again and again costs requests.
+            gc.freeze()
             _log.info("serving", host=config.host, port=config.port)
             await stop.wait()
             admin[DRAINING].set()

@@ -93,7 +93,7 @@ def visible(conn: Connection, signed: Signed, share_id: str) -> Share:
 def messages(gateway: Gateway, signed: Signed, after: int, limit: int) -> list[inbox.Kept]:
     """Return the party's messages numbered above *after*."""
     check_endpoint(signed)
-    with gateway.engine.connect() as conn:
+    with gateway.single.connect() as conn:
         return inbox.after(conn, signed.actor.party.id, after, limit)
 
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from gateway import wiring
 from gateway.kernel.errors import UnavailableError
+from gateway.store import ledger
 from gateway.store.engine import check_durable, connect, only_server, reachable
+from tests.store.tools import Store
 from tests.world import World, free_port
 
 
@@ -33,9 +35,11 @@ def test_the_place_of_the_server_is_free_after_an_error(reading: Engine) -> None
         pass
 
 
-def test_every_connection_is_durable_by_our_own_setting(writing: Engine, reading: Engine) -> None:
+def test_every_connection_is_durable_by_our_own_setting(
+    writing: Engine, reading: Engine, single: Engine
+) -> None:
     check_durable(reading)
-    for engine in (writing, reading):
+    for engine in (writing, reading, single):
         with engine.connect() as conn:
             if engine.dialect.name == "sqlite":
                 found = {
@@ -46,6 +50,18 @@ def test_every_connection_is_durable_by_our_own_setting(writing: Engine, reading
                 assert found == {**full, "secure_delete": 1}
             else:
                 assert conn.execute(text("SHOW synchronous_commit")).scalar() == "on"
+
+
+def test_a_statement_that_stands_alone_sees_every_commit_and_a_snapshot_does_not(
+    store: Store, single: Engine
+) -> None:
+    def size(conn: Connection) -> int:
+        return ledger.head(conn)[0]
+
+    with single.connect() as alone, store.reading.connect() as snapshot:
+        assert (size(alone), size(snapshot)) == (0, 0)
+        store.add()
+        assert (size(alone), size(snapshot)) == (1, 0)
 
 
 def test_a_database_that_is_gone_is_not_reachable(tmp_path: Path) -> None:

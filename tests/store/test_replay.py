@@ -1,6 +1,8 @@
 """Tokens of reads are spent once, and a store that may have forgotten says so."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ def reopen(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     opened: list[Replay] = []
     engine: Engine | None = None
     if kind == "postgresql":
-        engine = request.getfixturevalue("reading")
+        engine = request.getfixturevalue("single")
 
     def start(now: int, boot: str = "boot-1") -> Replay:
         if engine is None:
@@ -60,6 +62,26 @@ def test_a_token_is_spent_once(reopen: Open) -> None:
     assert not _spend(store)
     assert _spend(store, "t2")
     assert _spend(store, actor="psn_b")
+
+
+def test_of_many_who_spend_one_token_at_once_exactly_one_does(reopen: Open) -> None:
+    stores = [_first(reopen), reopen(NOW, "boot-1")]  # two servers, each with several threads
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(25):
+            ready = threading.Barrier(8)
+
+            def race(store: Replay, token: str = f"t{n}", ready: threading.Barrier = ready) -> bool:
+                ready.wait()
+                return _spend(store, token)
+
+            assert sum(pool.map(race, stores * 4)) == 1
+
+
+def test_a_token_refused_after_a_loss_is_not_kept(reopen: Open) -> None:
+    store = reopen(NOW, "boot-1")
+    for _ in range(2):  # the second time, too, it is told to wait, not that it was spent
+        with pytest.raises(UnavailableError):
+            _spend(store)
 
 
 def test_a_spent_token_survives_a_restart_of_the_program(reopen: Open) -> None:
@@ -101,13 +123,13 @@ def test_a_lost_file_is_a_loss(tmp_path: Path) -> None:
     again.close()
 
 
-def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(reading: Engine) -> None:
-    if reading.dialect.name == "sqlite":
+def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(single: Engine) -> None:
+    if single.dialect.name == "sqlite":
         return
-    store = PostgresReplay(reading, NOW)
+    store = PostgresReplay(single, NOW)
     store.first_start()
     assert _spend(store)
-    _crash(reading)
+    _crash(single)
     with pytest.raises(UnavailableError):
         _spend(store, "t1")
     later = NOW + LEEWAY

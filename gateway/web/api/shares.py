@@ -11,7 +11,7 @@ from gateway import telemetry
 from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
 from gateway.kernel.ids import check_id
 from gateway.store.shares import Serving
-from gateway.web.auth import GATEWAY, SMALL_RANGES, act, reader, run
+from gateway.web.auth import GATEWAY, SMALL_RANGES, act, read, reader, run
 from gateway.web.ranges import Range, parse_range
 from gateway.workflows import clear as clearing
 from gateway.workflows import propose as proposing
@@ -83,16 +83,14 @@ async def acknowledge(request: web.Request) -> web.Response:
 @routes.get("/v1/shares/{share}/manifest")
 async def manifest(request: web.Request) -> web.Response:
     """Serve the signed outer manifest."""
-    signed = await reader(request)
-    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    kept = await read(request, pull.manifest, share_id(request))
     return web.Response(body=kept.container, content_type="application/json", headers=NO_STORE)
 
 
 @routes.get("/v1/shares/{share}/manifest/inner")
 async def inner(request: web.Request) -> web.Response:
     """Serve the sealed inner manifest, an age file."""
-    signed = await reader(request)
-    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    kept = await read(request, pull.manifest, share_id(request))
     return web.Response(body=kept.inner, content_type="application/octet-stream", headers=NO_STORE)
 
 
