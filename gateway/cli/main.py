@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import endpoint, ledger, policy, setup, team
+from gateway.cli import database, endpoint, ledger, policy, setup, team
 from gateway.cli.demo.play import demo
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
 app.command()(endpoint.receipt)
 app.add_typer(setup.keys, name="keys")
+app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 app.command()(demo)

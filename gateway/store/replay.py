@@ -3,7 +3,8 @@
 On SQLite a second file, synchronous=NORMAL: a crash of the program loses nothing, one of the machine
 may. It holds the kernel's boot id; when that differs or the file is new, tokens issued before the
 recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a generation row: the row is
-gone exactly when the server has forgotten.
+gone exactly when the server has forgotten. A migration makes both, since the server's role may be one
+that makes no tables.
 """
 
 import itertools
@@ -12,13 +13,26 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text, text
 
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.errors import UnavailableError
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PURGE_EVERY = 1000  # tokens
+
+unlogged = MetaData()
+"""The tables of PostgreSQL alone that a crash of the server empties."""
+
+Table("read_boot", unlogged, Column("recovered", BigInteger), prefixes=["UNLOGGED"])
+Table(
+    "read_jti",
+    unlogged,
+    Column("actor", Text, primary_key=True),
+    Column("jti", Text, primary_key=True),
+    Column("exp", BigInteger),
+    prefixes=["UNLOGGED"],
+)
 
 
 class Replay(Protocol):
@@ -104,13 +118,6 @@ class PostgresReplay:
         self._engine = engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._spent = itertools.count(1)
         with engine.begin() as conn:
-            conn.execute(text("CREATE UNLOGGED TABLE IF NOT EXISTS read_boot (recovered BIGINT)"))
-            conn.execute(
-                text(
-                    "CREATE UNLOGGED TABLE IF NOT EXISTS read_jti "
-                    "(actor TEXT, jti TEXT, exp BIGINT, PRIMARY KEY (actor, jti))"
-                )
-            )
             if conn.execute(text("SELECT recovered FROM read_boot")).first() is None:
                 conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
 

@@ -61,7 +61,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
+    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *displaced* is set once another server has taken this one's place.
     """
 
     engine: Engine
@@ -78,6 +78,7 @@ class Gateway:
     sets: Sets
     quarantine: str | None = None
     unauthenticated: int = 0
+    displaced: threading.Event = field(default_factory=threading.Event)
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)

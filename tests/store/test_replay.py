@@ -25,6 +25,7 @@ def reopen(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     opened: list[Replay] = []
     engine: Engine | None = None
     if kind == "postgresql":
+        request.getfixturevalue("writing")  # its schema has the tables
         engine = request.getfixturevalue("reading")
 
     def start(now: int, boot: str = "boot-1") -> Replay:
@@ -101,7 +102,9 @@ def test_a_lost_file_is_a_loss(tmp_path: Path) -> None:
     again.close()
 
 
-def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(reading: Engine) -> None:
+def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(
+    writing: Engine, reading: Engine
+) -> None:
     if reading.dialect.name == "sqlite":
         return
     store = PostgresReplay(reading, NOW)
