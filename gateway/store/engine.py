@@ -14,7 +14,8 @@ from sqlalchemy.pool import QueuePool
 from gateway.kernel.errors import GatewayError, UnavailableError
 from gateway.store.postgres import MAKE_DURABLE
 
-_PATIENCE = {
+_OPTIONS = {
+    "client_encoding": "utf8",
     "connect_timeout": "5",  # seconds
     # A connection whose other end is gone without a word is given up after 25 s.
     "keepalives_idle": "10",
@@ -40,7 +41,7 @@ def connect(url: str, *, writer: bool = False) -> Engine:
         max_overflow=more,
         # After a restart of the database every pooled connection is dead: find out before the work.
         pool_pre_ping=True,
-        connect_args={name: value for name, value in _PATIENCE.items() if name not in said},
+        connect_args={name: value for name, value in _OPTIONS.items() if name not in said},
     )
     event.listen(engine, "connect", _postgresql)
     return engine

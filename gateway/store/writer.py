@@ -88,6 +88,8 @@ class Writer:
         self._edge: Edge | None = None  # the tree as committed, or None: load it
         self._pending: Edge | None = None  # the tree as this transaction would leave it
         self._next: _Queued | None = None
+        self.connections = 0
+        """How often the database was connected to anew, because it had gone away."""
         self._known: tuple[int, bytes] | None = None  # the last head that was acknowledged
         self._hooks: list[Callable[[], None]] = []
         self._loss_hooks: list[Callable[[str], None]] = []
@@ -192,6 +194,7 @@ class Writer:
     def _forget(self, _raw: object, _record: object) -> None:
         """Throw the tree away: a new connection is made on the writer's thread, before its work."""
         self._edge = None
+        self.connections += 1
 
     def _load(self, conn: Connection) -> Edge:
         """Load the tree. Raises QuarantinedError if it is not the one that was acknowledged, grown."""

@@ -49,7 +49,7 @@ def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
             postgres.check_server(reading)
             place = stack.enter_context(only_server(writing, displaced.set))
             _prepare(writing, place)
-        gateway = _build(instance, config, stack, writing, reading, displaced)
+            gateway = _build(instance, config, stack, writing, reading, displaced)
         yield gateway, config
 
 

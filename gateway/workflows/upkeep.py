@@ -5,6 +5,7 @@ from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
+from gateway.workflows import prepare, pull
 from gateway.workflows.gateway import Gateway
 
 
@@ -26,5 +27,15 @@ def every_minute(gateway: Gateway) -> None:
 
 
 def keep_place(gateway: Gateway) -> None:
-    """Find out early if the database, or this server's place on it, is gone; it is taken again then."""
+    """Find out early if the database, or this server's place on it, is gone: it is taken again then.
+
+    What the database did not take while it was away is made up for.
+    """
     gateway.writer.run(lambda _: None)
+    if gateway.quarantine is not None:
+        return
+    pull.settle_owed(gateway)
+    connections = gateway.writer.connections
+    if gateway.recovered < connections:
+        prepare.finish_all(gateway)
+        gateway.recovered = connections
