@@ -61,6 +61,10 @@ class Cluster:
         """Stop it; *immediate* is a crash without a checkpoint."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
+    def reload(self) -> None:
+        """Let it read its files again."""
+        self._run("pg_ctl", "-D", str(self.data), "reload")
+
     def kill(self) -> None:
         """Kill the postmaster, and with it its children, as a lack of memory or power would."""
         lock = self.data / "postmaster.pid"
