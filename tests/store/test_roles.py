@@ -121,6 +121,7 @@ def _no_role_of_a_table(conn: Connection) -> None:
     denied(conn, "DELETE FROM alembic_version")
 
 
+@pytest.mark.slow
 def test_the_auditor_reads_everything_and_changes_nothing(world: World, postgres: Cluster) -> None:
     prepare(world, postgres)
     with session(postgres, AUDITOR) as conn:
@@ -160,6 +161,7 @@ def test_the_server_says_what_the_owner_has_to_do_first(world: World, postgres: 
             wiring.upgrade_database(world.instance, owner)
 
 
+@pytest.mark.slow
 def test_a_role_that_may_too_much_is_told(world: World, postgres: Cluster) -> None:
     prepare(world, postgres)
     with session(postgres, OWNER) as conn:
@@ -182,6 +184,7 @@ def test_a_role_that_is_not_there_is_told(world: World, postgres: Cluster) -> No
     assert wiring.check_database(world.instance, owner).schema == "current"
 
 
+@pytest.mark.slow
 def test_a_password_comes_from_a_file_and_is_never_shown(
     world: World, postgres: Cluster, tmp_path: Path
 ) -> None:
