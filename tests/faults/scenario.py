@@ -60,6 +60,7 @@ class Template:
 
     world: World
     copies: int = 0
+    kind: str = "sqlite"
 
     @contextmanager
     def copy(self, folder: Path, kind: str) -> Iterator[World]:

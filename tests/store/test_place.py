@@ -26,7 +26,7 @@ def url() -> Iterator[str]:
         yield made
 
 
-def _break(url: str) -> None:
+def break_sessions(url: str) -> None:
     """End every session on the database, as a restart of it would."""
     lone = create_engine(url, isolation_level="AUTOCOMMIT")
     with lone.connect() as conn:
@@ -88,7 +88,7 @@ def test_only_one_session_writes(url: str, server: Server) -> None:
 
 def test_a_lost_place_is_taken_again_before_the_next_write(url: str, server: Server) -> None:
     server.store.add(3)
-    _break(url)
+    break_sessions(url)
     assert _locks(url) == 0
     server.store.add(2)
     assert _locks(url) == 1
@@ -102,7 +102,7 @@ def test_a_session_that_dies_within_a_transaction_writes_nothing(url: str, serve
     server.store.add()
 
     def job(tx: object) -> None:
-        _break(url)
+        break_sessions(url)
         entry(tx)  # type: ignore[arg-type]  # what the writer brings
 
     with pytest.raises(UnavailableError, match="nothing was done"):
@@ -114,7 +114,7 @@ def test_a_session_that_dies_within_a_transaction_writes_nothing(url: str, serve
 
 def test_nothing_is_written_while_another_holds_the_place(url: str, server: Server) -> None:
     server.store.add()
-    _break(url)
+    break_sessions(url)
     other = connect(url, writer=True)
     with only_server(other, lambda: None):  # it has not written yet
         with pytest.raises(UnavailableError, match="already runs"):
@@ -128,7 +128,7 @@ def test_nothing_is_written_while_another_holds_the_place(url: str, server: Serv
 
 def test_a_server_never_writes_again_after_another_did(url: str, server: Server) -> None:
     server.store.add()
-    _break(url)
+    break_sessions(url)
     second = Server(url)
     second.store.add()
     second.end()
@@ -148,7 +148,7 @@ def test_a_session_on_a_careless_server_is_refused(url: str, server: Server) -> 
     with lone.connect() as conn:
         conn.execute(text(f"ALTER DATABASE {name} SET zero_damaged_pages = on"))
     lone.dispose()
-    _break(url)
+    break_sessions(url)
     with pytest.raises(UnavailableError, match="zero_damaged_pages"):
         server.store.add()
     with lone.connect() as conn:
@@ -180,11 +180,11 @@ def test_a_database_that_comes_back_older_is_not_written(url: str, server: Serve
     server.store.writer.on_loss(lost.append)
     name = str(make_url(url).database)
     server.store.add(3)
-    _break(url)
+    break_sessions(url)
     server.reading.dispose()
     _copy(url, name)
     server.store.add(4)
-    _break(url)
+    break_sessions(url)
     server.reading.dispose()
     _swap(url, name, f"{name}_old")
     for _ in range(2):
@@ -205,13 +205,13 @@ async def test_a_running_gateway_goes_into_quarantine_when_its_database_comes_ba
         copy = HeadCopy(world.instance / world.config.head_copy)
         wiring.publish_head(live.gateway, copy)
         live.gateway.engine.dispose()
-        _break(url)
+        break_sessions(url)
         _copy(url, name)
         await share_with(world, "xa", [source(statement)])
         wiring.publish_head(live.gateway, copy)
         seen = copy.read()
         live.gateway.engine.dispose()
-        _break(url)
+        break_sessions(url)
         _swap(url, name, f"{name}_old")
         wiring.publish_head(live.gateway, copy)
         assert live.gateway.quarantine is not None
