@@ -46,6 +46,18 @@ def _check_parts(url: URL) -> None:
         raise _wrong(f"holds a secret in {min(secret)}: {_ELSEWHERE}")
 
 
+def _hosts(url: URL) -> list[str]:
+    """Return the hosts of a URL, which may name several as `?host=one:5432&host=two:5432`."""
+    said = url.query.get("host", ())
+    named = [said] if isinstance(said, str) else [*said]
+    return [url.host] if url.host else [one for several in named for one in several.split(",")]
+
+
+def _local(host: str) -> bool:
+    """Tell whether a connection to *host*, maybe with a port, stays on this machine."""
+    return host.startswith(("/", "@")) or host in _LOCAL or host.rpartition(":")[0] in _LOCAL
+
+
 _ELSEWHERE = (
     "keep it in a file of mode 0600 and name that with --database-password-file, or use PGPASSFILE"
 )
@@ -62,8 +74,7 @@ def check_new(url: str) -> None:
         return
     if found.password is not None:
         raise _wrong(f"holds a password: {_ELSEWHERE}")
-    host = found.host
-    if host is not None and host not in _LOCAL and "sslmode" not in found.query:
+    if "sslmode" not in found.query and not all(map(_local, _hosts(found))):
         raise _wrong("goes over the network: add ?sslmode=verify-full, or another mode on purpose")
 
 

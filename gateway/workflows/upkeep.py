@@ -1,7 +1,10 @@
 """What is done every minute, whoever asks: forget spent tokens, sum up requests without a good token."""
 
+import contextlib
+
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.tokens import LEEWAY
+from gateway.kernel.errors import QuarantinedError
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
@@ -31,7 +34,8 @@ def keep_place(gateway: Gateway) -> None:
 
     What the database did not take while it was away is made up for.
     """
-    gateway.writer.run(lambda _: None)
+    with contextlib.suppress(QuarantinedError):  # it came back as another; that is known by now
+        gateway.writer.run(lambda _: None)
     if gateway.quarantine is not None:
         return
     pull.settle_owed(gateway)

@@ -27,7 +27,8 @@ PLAIN = Settings(audience="https://gateway.example", origin="gateway.example/led
         "postgresql+psycopg://role@127.0.0.1/gateway",
         "postgresql+psycopg://role@localhost/gateway",
         "postgresql+psycopg://role@/gateway?host=/run/postgresql",
-        "postgresql+psycopg://role@/gateway?host=one:5432&host=two:5432&target_session_attrs=primary",
+        "postgresql+psycopg://role@/gateway?host=127.0.0.1:5432&host=localhost",
+        "postgresql+psycopg://role@/gateway?host=one:5432&host=two:5432&sslmode=verify-full",
     ],
 )
 def test_a_good_url_is_taken(url: str) -> None:
@@ -52,6 +53,8 @@ def test_a_good_url_is_taken(url: str) -> None:
         ("postgresql+psycopg://role@127.0.0.1/name?password=hush", "holds a secret in password"),
         ("postgresql+psycopg://role@127.0.0.1/name?sslpassword=hush", "holds a secret in sslpass"),
         ("postgresql+psycopg://role@db.example/name", "add \\?sslmode=verify-full"),
+        ("postgresql+psycopg://role@/name?host=127.0.0.1&host=two:5432", "sslmode=verify-full"),
+        ("postgresql+psycopg://role@/name?host=127.0.0.1,two", "sslmode=verify-full"),
         ("postgresql+psycopg://role:hush@host:port/name", "cannot be read"),
     ],
 )

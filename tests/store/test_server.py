@@ -12,7 +12,7 @@ from gateway.store import postgres
 from gateway.store.engine import connect, upgrade
 from gateway.store.replay import PostgresReplay
 from tests.postgres import Cluster, cluster
-from tests.world import build_world, run_cli
+from tests.world import build_world, free_port, run_cli
 
 NOW = 1_795_000_000
 
@@ -44,6 +44,14 @@ def _refusal(url: str) -> str:
 
 def test_a_server_that_is_durable_is_taken(server: Cluster) -> None:
     engine = connect(server.url())
+    postgres.check_server(engine)
+    engine.dispose()
+
+
+def test_the_primary_is_found_among_several_hosts(server: Cluster) -> None:
+    hosts = f"host=127.0.0.1:{free_port()}&host=127.0.0.1:{server.port}"
+    url = f"postgresql+psycopg://postgres@/postgres?{hosts}&target_session_attrs=read-write"
+    engine = connect(url)
     postgres.check_server(engine)
     engine.dispose()
 
