@@ -1,7 +1,8 @@
 """Who may do what on PostgreSQL: the owner changes the schema, the server writes, the auditor reads.
 
 What the server needs follows from the schema: rows are added everywhere; only where the database does
-not guard against it are they changed or removed. Nobody but the owner empties, makes or drops a table.
+not guard against it are they changed or removed, and where the schema says that the program does one of
+these alone, the other is not granted. Nobody but the owner empties, makes or drops a table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from gateway.store.replay import unlogged
-from gateway.store.tables import APPEND_ONLY, metadata
+from gateway.store.tables import APPEND_ONLY, ONLY_REMOVED, ONLY_UPDATED, metadata
 
 _VERSION = "alembic_version"
 _READ, _ADD, _CHANGE = ("SELECT",), ("SELECT", "INSERT"), ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -28,8 +29,15 @@ class Standing:
 
 def needs() -> dict[str, tuple[str, ...]]:
     """Return the rights of the server's role by table."""
-    tables = {name: _ADD if name in APPEND_ONLY else _CHANGE for name in metadata.tables}
+    tables = {name: _rights(name) for name in metadata.tables}
     return {**tables, **dict.fromkeys(unlogged.tables, _CHANGE), _VERSION: _READ}
+
+
+def _rights(table: str) -> tuple[str, ...]:
+    if table in APPEND_ONLY:
+        return _ADD
+    kept = {"DELETE"} if table in ONLY_UPDATED else {"UPDATE"} if table in ONLY_REMOVED else set()
+    return tuple(right for right in _CHANGE if right not in kept)
 
 
 def grant(conn: Connection, server: str, auditor: str | None = None) -> list[str]:
