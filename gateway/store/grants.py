@@ -33,10 +33,20 @@ def needs() -> dict[str, tuple[str, ...]]:
     return {**tables, **dict.fromkeys(unlogged.tables, _CHANGE), _VERSION: _READ}
 
 
+def audited() -> set[str]:
+    """Return the tables that the auditor reads: all but those with keys, sealed as these are."""
+    keys = {"secrets", "wrapped"}
+    return {_VERSION} | {
+        name for name, table in metadata.tables.items() if not keys & {*table.columns.keys()}
+    }
+
+
 def _rights(table: str) -> tuple[str, ...]:
     if table in APPEND_ONLY:
         return _ADD
-    kept = {"DELETE"} if table in ONLY_UPDATED else {"UPDATE"} if table in ONLY_REMOVED else set()
+    kept: set[str] = (
+        {"DELETE"} if table in ONLY_UPDATED else {"UPDATE"} if table in ONLY_REMOVED else set()
+    )
     return tuple(right for right in _CHANGE if right not in kept)
 
 
@@ -59,7 +69,8 @@ def _statements(conn: Connection, server: str, auditor: str | None) -> Iterator[
         yield f"GRANT {', '.join(rights)} ON {name} TO {quote(server)}"
         if auditor is not None:
             yield f"REVOKE ALL ON {name} FROM {quote(auditor)}"
-            yield f"GRANT SELECT ON {name} TO {quote(auditor)}"
+            if table in audited():
+                yield f"GRANT SELECT ON {name} TO {quote(auditor)}"
 
 
 def standing(conn: Connection) -> Standing:

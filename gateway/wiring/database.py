@@ -35,8 +35,11 @@ def upgrade_database(instance: Path, owner: str | None = None) -> bool:
 
     Raises UnavailableError while a server runs on it, or if the role lacks the right.
     """
-    with _opened(instance, owner, writer=True) as found, only_server(found, _nobody):
-        return engine.upgrade(found)
+    with _opened(instance, owner, writer=True) as found, only_server(found, _nobody) as place:
+        changed = engine.upgrade(found)
+        if changed and place is not None:
+            place.claim()  # a server that had lost its place for a moment must not go on as before
+        return changed
 
 
 def _nobody() -> None:
