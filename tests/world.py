@@ -237,11 +237,12 @@ class Process:
     world: World
     stderr: int | None = subprocess.DEVNULL
     popen: "subprocess.Popen[bytes] | None" = None
+    program: Sequence[str] = ("-m", "gateway")
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--instance", str(self.world.instance)],
+            [sys.executable, *self.program, "serve", "--instance", str(self.world.instance)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.stderr,

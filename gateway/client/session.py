@@ -32,6 +32,7 @@ _ERRORS: dict[int, type[errors.GatewayError]] = {
 }
 _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds, doubled at each try
+_USUAL = 5  # seconds: what a gateway that failed for a moment says
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -106,8 +107,7 @@ class Session:
             except (errors.UnavailableError, errors.RateLimitedError) as error:
                 if attempt == _TRIES - 1:
                     raise
-                told = error.retry_after if isinstance(error, errors.RateLimitedError) else 0
-                await asyncio.sleep(max(pause, min(told, 60)))
+                await asyncio.sleep(max(pause, _told(error)))
                 pause *= 2
         raise errors.UnavailableError("the gateway does not answer")
 
@@ -151,6 +151,12 @@ class Session:
             raise
         self.folder.forget(name)
         return answer
+
+
+def _told(error: errors.UnavailableError | errors.RateLimitedError) -> int:
+    """Return for how many seconds the gateway asked to wait, if for longer than it usually does."""
+    usual = isinstance(error, errors.UnavailableError) and error.retry_after <= _USUAL
+    return 0 if usual else min(error.retry_after, 60)
 
 
 def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:

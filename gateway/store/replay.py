@@ -3,7 +3,8 @@
 On SQLite a second file, synchronous=NORMAL: a crash of the program loses nothing, one of the machine
 may. It holds the kernel's boot id; when that differs or the file is new, tokens issued before the
 recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a generation row: the row is
-gone exactly when the server has forgotten.
+gone exactly when the server has forgotten. A migration makes both, since the server's role may be one
+that makes no tables.
 """
 
 import itertools
@@ -12,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine, text
+from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, Text, text
 
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.errors import UnavailableError
@@ -21,6 +22,19 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PURGE_EVERY = 1000  # tokens
 _WAL_PAGES = (
     4000  # 16 MiB: the syncs when the log is folded in are what a spent token waits for most
+)
+
+unlogged = MetaData()
+"""The tables of PostgreSQL alone that a crash of the server empties."""
+
+Table("read_boot", unlogged, Column("recovered", BigInteger), prefixes=["UNLOGGED"])
+Table(
+    "read_jti",
+    unlogged,
+    Column("actor", Text, primary_key=True),
+    Column("jti", Text, primary_key=True),
+    Column("exp", BigInteger),
+    prefixes=["UNLOGGED"],
 )
 
 
@@ -110,13 +124,6 @@ class PostgresReplay:
         self._engine = single
         self._spent = itertools.count(1)
         with single.connect() as conn:
-            conn.execute(text("CREATE UNLOGGED TABLE IF NOT EXISTS read_boot (recovered BIGINT)"))
-            conn.execute(
-                text(
-                    "CREATE UNLOGGED TABLE IF NOT EXISTS read_jti "
-                    "(actor TEXT, jti TEXT, exp BIGINT, PRIMARY KEY (actor, jti))"
-                )
-            )
             if conn.execute(text("SELECT recovered FROM read_boot")).first() is None:
                 conn.execute(_RECOVERED, {"now": now})
 

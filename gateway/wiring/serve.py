@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec
 
@@ -12,10 +13,12 @@ import structlog
 from aiohttp import web
 
 from gateway import telemetry
+from gateway.kernel.errors import UnavailableError
 from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
+from gateway.store.place import DISPLACED
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
-from gateway.wiring.build import copy_head, open_gateway
+from gateway.wiring.build import open_gateway, publish_head
 from gateway.wiring.sets import reload_sets
 from gateway.workflows import upkeep
 from gateway.workflows.gateway import Gateway
@@ -24,13 +27,18 @@ _PUBLISH_EVERY = 1.0  # seconds between copies of the newest checkpoint
 
 _UPKEEP_EVERY = 60.0  # seconds
 
+_PLACE_EVERY = 5.0  # seconds between looks whether this server still has its place
+
 _DRAIN = 20.0  # seconds that running transfers get at shutdown
 _log = structlog.get_logger()
 P = ParamSpec("P")
 
 
 async def serve(instance: Path) -> None:
-    """Run the gateway until SIGTERM or SIGINT; SIGHUP reloads directory and policy."""
+    """Run the gateway until SIGTERM or SIGINT; SIGHUP reloads directory and policy.
+
+    Raises UnavailableError once another server has taken over its database.
+    """
     check_parser()
     telemetry.set_up_log()
     with open_gateway(instance) as (gateway, config):
@@ -41,8 +49,10 @@ async def serve(instance: Path) -> None:
         ):
             stop = _signals(gateway, instance, config)
             copy = HeadCopy(instance / config.head_copy)
+            halt = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
             tasks = [
-                asyncio.create_task(_repeat(_PUBLISH_EVERY, copy_head, gateway, copy)),
+                asyncio.create_task(_repeat(_PUBLISH_EVERY, publish_head, gateway, copy)),
+                asyncio.create_task(_repeat(_PLACE_EVERY, _keep_place, gateway, halt)),
                 asyncio.create_task(_repeat(_UPKEEP_EVERY, upkeep.every_minute, gateway)),
             ]
             # What exists by now stays: looking through it for garbage again and again costs requests.
@@ -52,10 +62,21 @@ async def serve(instance: Path) -> None:
             admin[DRAINING].set()
             for task in tasks:
                 task.cancel()
+        if gateway.displaced.is_set():
+            raise UnavailableError(DISPLACED)
         try:
             upkeep.every_minute(gateway)
         finally:
-            copy_head(gateway, copy)
+            publish_head(gateway, copy)
+
+
+def _keep_place(gateway: Gateway, stop: Callable[[], object]) -> None:
+    """Look whether this server still has its place; with another in it, do not even answer."""
+    try:
+        upkeep.keep_place(gateway)
+    finally:
+        if gateway.displaced.is_set():
+            stop()
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again.
     """
 
     engine: Engine
@@ -82,10 +82,13 @@ class Gateway:
     unauthenticated: int = 0
     proposal_days: int = 30
     swept: date | None = None
+    displaced: threading.Event = field(default_factory=threading.Event)
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)
     settled: threading.Condition = field(default_factory=threading.Condition)
+    owed: dict[tuple[str, str], Callable[[Transaction], None]] = field(default_factory=dict)
+    recovered: int = 0
     _waiting: "weakref.WeakValueDictionary[str, threading.Lock]" = field(
         default_factory=weakref.WeakValueDictionary
     )

@@ -245,7 +245,7 @@ def ended(
     """Log how a range ended: *finished* if every byte was handed to the network; None: nobody knows.
 
     Tried again if the database fails: nobody else would, and a range without its end cannot be
-    acknowledged.
+    acknowledged. If it fails for longer, the end is owed, and logged by `settle_owed`.
     """
     now = gateway.now()
     whole = sent == serving.end - serving.first
@@ -267,17 +267,40 @@ def ended(
             )
         )
 
+    key = (serving.share, serving.id)
     try:
         for pause in _PAUSES:
             try:
-                return gateway.writer.run(job, entries_only=True)
+                gateway.writer.run(job, entries_only=True)
+                break
             except UnavailableError:
                 time.sleep(pause)
-        gateway.writer.run(job, entries_only=True)
-    finally:
+        else:
+            gateway.writer.run(job, entries_only=True)
+    except UnavailableError:
         with gateway.settled:
-            gateway.underway.discard((serving.share, serving.id))
-            gateway.settled.notify_all()
+            gateway.owed[key] = job
+        raise
+    except BaseException:
+        _forget(gateway, key)
+        raise
+    _forget(gateway, key)
+
+
+def _forget(gateway: Gateway, key: tuple[str, str]) -> None:
+    with gateway.settled:
+        gateway.owed.pop(key, None)
+        gateway.underway.discard(key)
+        gateway.settled.notify_all()
+
+
+def settle_owed(gateway: Gateway) -> None:
+    """Log the ends of ranges that the database did not take while it was away."""
+    with gateway.settled:
+        owed = [*gateway.owed.items()]
+    for key, job in owed:
+        gateway.writer.run(job, entries_only=True)
+        _forget(gateway, key)
 
 
 def close_open_servings(gateway: Gateway) -> int:
@@ -340,6 +363,8 @@ def _settle(gateway: Gateway, share_id: str) -> None:
         gateway.settled.wait_for(
             lambda: all(share != share_id for share, _ in gateway.underway), timeout=_SETTLE
         )
+        if any(share == share_id for share, _ in gateway.owed):
+            raise UnavailableError("how a range ended is not logged yet; try again")
 
 
 def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:

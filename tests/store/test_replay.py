@@ -27,6 +27,7 @@ def reopen(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     opened: list[Replay] = []
     engine: Engine | None = None
     if kind == "postgresql":
+        request.getfixturevalue("writing")  # its schema has the tables
         engine = request.getfixturevalue("single")
 
     def start(now: int, boot: str = "boot-1") -> Replay:
@@ -123,7 +124,9 @@ def test_a_lost_file_is_a_loss(tmp_path: Path) -> None:
     again.close()
 
 
-def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(single: Engine) -> None:
+def test_postgresql_that_forgets_while_the_gateway_runs_recovers_in_time(
+    writing: Engine, single: Engine
+) -> None:
     if single.dialect.name == "sqlite":
         return
     store = PostgresReplay(single, NOW)

@@ -11,6 +11,13 @@ from tests.web.conftest import Scene, Shares
 from tests.web.harness import JSON, Caller, caller, exchange, head_of, order
 from tests.world import World, running
 
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """These run on both databases."""
+    return str(request.param)
+
+
 INBOX = "/v1/inbox"
 SPENT = "token was spent before"
 
@@ -43,12 +50,12 @@ async def test_a_token_writes_once(scene: Scene) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_spent_token_stays_spent_after_a_restart(
-    world: World, template: tuple[World, Shares], method: str
+    world: World, made: tuple[World, Shares], method: str
 ) -> None:
     who, target, body, status = caller(world, "xa"), INBOX, b"", 200
     if method == "POST":
         who, target, status = caller(world, "sharer"), "/v1/packages", 201
-        body = package_of(template[1].items[0])
+        body = package_of(made[1].items[0])
     token = who.token(method, target, body)
     async with running(world):
         assert (await who.call(method, target, body, JSON, token)).status == status
