@@ -1,15 +1,16 @@
 """A PostgreSQL server that would lose what it acknowledged is refused, and one that crashed is told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.errors import UnavailableError
 from gateway.store import postgres
-from gateway.store.engine import connect, upgrade
+from gateway.store.engine import connect, connect_single, upgrade
 from gateway.store.replay import PostgresReplay
 from tests.postgres import Cluster, cluster
 from tests.world import build_world, free_port, run_cli
@@ -130,13 +131,19 @@ def test_every_fault_is_named_at_once() -> None:
 
 @pytest.fixture
 def engine(server: Cluster) -> Iterator[Engine]:
-    """A reader's engine on a schema that is up to date."""
+    """An engine of single statements on a schema that is up to date."""
     writing = connect(server.url(), writer=True)
     upgrade(writing)
     writing.dispose()
-    engine = connect(server.url())
+    engine = connect_single(make_url(server.url()))
     yield engine
     engine.dispose()
+
+
+def _find_out(spend: Callable[[], object]) -> None:
+    """Use the connection that died with the server: a single read finds that out by failing."""
+    with pytest.raises(OperationalError):
+        spend()
 
 
 @pytest.mark.parametrize("crash", ["kill", "immediate"])
@@ -156,6 +163,7 @@ def test_a_crash_of_the_server_forgets_tokens_and_the_gateway_knows(
     else:
         server.stop("immediate")
     server.start()
+    _find_out(lambda: spend("unheard", NOW, NOW + 5))
     with pytest.raises(UnavailableError, match="recovered") as refused:
         spend(f"before {crash}", NOW, NOW + 5)
     assert refused.value.retry_after == LEEWAY
@@ -170,4 +178,5 @@ def test_a_stop_of_the_server_forgets_nothing(server: Cluster, engine: Engine) -
     assert store.spend("psn_a", "kept", issued=NOW, expires=NOW + 60, now=NOW)
     server.stop()
     server.start()
+    _find_out(lambda: store.spend("psn_a", "x", issued=NOW, expires=NOW + 60, now=NOW))
     assert not store.spend("psn_a", "kept", issued=NOW, expires=NOW + 60, now=NOW)
