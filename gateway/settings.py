@@ -17,7 +17,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an instance is configured with.
 
     *audience* is what tokens are made for, *url* where clients find the gateway if a proxy stands before it, *origin* the log's name, *head_copy* where the newest
-    checkpoint is kept on another volume.
+    checkpoint is kept on another volume. *proxies* are the addresses of proxies in front, apart by blanks:
+    connections from there are counted only in all. *requests_per_minute* is for each authority and each
+    actor of the mechanism, 0 for no limit; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     audience: str
@@ -34,6 +36,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admin_host: str = "127.0.0.1"
     admin_port: int = 8444
     url: str = ""
+    max_connections: int = 500
+    max_connections_per_address: int = 64
+    proxies: str = "127.0.0.1 ::1"
+    requests_per_minute: int = 6000
+    upload_quota: int = 1 << 40
 
 
 def read(instance: Path) -> Settings:
