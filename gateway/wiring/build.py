@@ -77,6 +77,7 @@ def _build(
         audience=config.audience,
         now=now,
         sets=Sets(root, directory, data, None, {}),
+        upload_quota=config.upload_quota,
     )
     _gate(gateway, instance, config)
     return gateway

@@ -61,7 +61,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended.
+    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     engine: Engine
@@ -77,6 +77,7 @@ class Gateway:
     now: Callable[[], datetime]
     sets: Sets
     quarantine: str | None = None
+    upload_quota: int = 1 << 40
     unauthenticated: int = 0
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)

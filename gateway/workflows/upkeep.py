@@ -1,10 +1,14 @@
-"""What is done every minute, whoever asks: forget spent tokens, sum up requests without a good token."""
+"""What is done every minute, whoever asks.
+
+Spent tokens are forgotten, requests without a good token summed up, uploads that nobody completes dropped.
+"""
 
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.tokens import LEEWAY
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
+from gateway.workflows import deposit
 from gateway.workflows.gateway import Gateway
 
 
@@ -23,3 +27,4 @@ def every_minute(gateway: Gateway) -> None:
 
     gateway.writer.run(job)
     gateway.unauthenticated -= count
+    deposit.give_up_stale(gateway)

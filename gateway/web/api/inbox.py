@@ -5,6 +5,8 @@ import asyncio
 from aiohttp import web
 
 from gateway.web.auth import GATEWAY, number, reader, run
+from gateway.web.connections import gone
+from gateway.web.limits import LIMITS
 from gateway.workflows import pull
 
 routes = web.RouteTableDef()
@@ -47,16 +49,20 @@ async def inbox(request: web.Request) -> web.Response:
     after = number(request, "after", 0, 2**53 - 1)
     wait = number(request, "wait", 0, MAX_WAIT)
     signed = await reader(request)
+    if wait:
+        request.app[LIMITS].poll(request, signed.actor)
+    departed = gone(request)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     while True:
         bell = request.app[BELL].waiter()
         found = await run(request, pull.messages, request.app[GATEWAY], signed, after, PAGE)
         left = until - loop.time()
-        if found or left <= 0:
+        if found or left <= 0 or departed.done():
             bell.cancel()
             break
-        await asyncio.wait([bell], timeout=left)
+        # Who has gone waits no more: else each poll that was broken off would count for a minute.
+        await asyncio.wait([bell, departed], timeout=left, return_when=asyncio.FIRST_COMPLETED)
         bell.cancel()
     texts = [kept.container.decode() for kept in found]
     cursor = found[-1].seq if found else after
