@@ -4,6 +4,9 @@ On SQLite a second file, synchronous=NORMAL: a crash of the program loses nothin
 may. It holds the kernel's boot id; when that differs or the file is new, tokens issued before the
 recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a generation row: the row is
 gone exactly when the server has forgotten.
+
+Expired tokens are forgotten on purpose, and how late the latest of them held is kept: should the clock be
+set back, they would pass for fresh ones, and are refused by that.
 """
 
 import itertools
@@ -45,6 +48,13 @@ def _early(issued: int, recovered: int, now: int) -> UnavailableError | None:
     return UnavailableError("the gateway has just recovered; sign a new token", retry_after=wait)
 
 
+def _set_back(expires: int, forgotten: int) -> UnavailableError | None:
+    if expires > forgotten:
+        return None
+    wait = forgotten - expires + 1
+    return UnavailableError("the gateway's clock was set back; sign a new token", retry_after=wait)
+
+
 class FileReplay:
     """The store beside a SQLite database."""
 
@@ -59,6 +69,10 @@ class FileReplay:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS jti (actor TEXT, jti TEXT, exp INTEGER, "
             "PRIMARY KEY (actor, jti)) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS forgotten (exp INTEGER)")
+        self._forgotten = int(
+            self._db.execute("SELECT coalesce(max(exp), 0) FROM forgotten").fetchone()[0]
         )
         self.recovered = self._recover(boot, now)
 
@@ -87,9 +101,24 @@ class FileReplay:
         with self._lock:
             self._spent += 1
             if self._spent % _PURGE_EVERY == 0:
-                self._db.execute("DELETE FROM jti WHERE exp < ?", (now - LEEWAY,))
+                self._purge(now - LEEWAY)
+            back = _set_back(expires, self._forgotten)
+            if back is not None:
+                raise back
             sql = "INSERT INTO jti VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             return self._db.execute(sql, (actor, token_id, expires)).rowcount == 1
+
+    def _purge(self, before: int) -> None:
+        query = "SELECT max(exp) FROM jti WHERE exp < ?"
+        (latest,) = self._db.execute(query, (before,)).fetchone()
+        if latest is None:
+            return
+        self._forgotten = max(self._forgotten, latest)
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("DELETE FROM forgotten")
+        self._db.execute("INSERT INTO forgotten VALUES (?)", (self._forgotten,))
+        self._db.execute("DELETE FROM jti WHERE exp < ?", (before,))
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -111,6 +140,7 @@ class PostgresReplay:
                     "(actor TEXT, jti TEXT, exp BIGINT, PRIMARY KEY (actor, jti))"
                 )
             )
+            conn.execute(text("CREATE UNLOGGED TABLE IF NOT EXISTS read_forgotten (exp BIGINT)"))
             if conn.execute(text("SELECT recovered FROM read_boot")).first() is None:
                 conn.execute(text("INSERT INTO read_boot VALUES (:now)"), {"now": now})
 
@@ -123,20 +153,27 @@ class PostgresReplay:
         """Spend a token."""
         with self._engine.begin() as conn:
             recovered = _recovered(conn, now)
-            early = _early(issued, recovered, now)
-            if early is None:
+            refusal = _early(issued, recovered, now)
+            if refusal is None:
                 if next(self._spent) % _PURGE_EVERY == 0:
-                    gone = {"before": now - LEEWAY}
-                    conn.execute(text("DELETE FROM read_jti WHERE exp < :before"), gone)
+                    conn.execute(text(_PURGE), {"before": now - LEEWAY})
+                refusal = _set_back(expires, conn.execute(text(_FORGOTTEN)).scalar() or 0)
+            if refusal is None:
                 values = {"actor": actor, "jti": token_id, "exp": expires}
                 return conn.execute(text(_SPEND), values).first() is not None
-        raise early  # after the commit, or each refusal would undo and put off the recovery
+        raise refusal  # after the commit, or each refusal would undo and put off the recovery
 
     def close(self) -> None:
         """Nothing to close."""
 
 
 _SPEND = "INSERT INTO read_jti VALUES (:actor, :jti, :exp) ON CONFLICT DO NOTHING RETURNING 1"
+
+_FORGOTTEN = "SELECT max(exp) FROM read_forgotten"
+_PURGE = (
+    "WITH gone AS (DELETE FROM read_jti WHERE exp < :before RETURNING exp) "
+    "INSERT INTO read_forgotten SELECT max(exp) FROM gone HAVING max(exp) IS NOT NULL"
+)
 
 
 def _recovered(conn: Connection, now: int) -> int:

@@ -188,7 +188,7 @@ def record(gateway: Gateway, entry: Entry) -> "Future[str]":
 
 def _spend(tx: Transaction, signed: Signed) -> bool:
     claims = signed.claims
-    return orders.spend(tx.conn, claims.iss, claims.jti, claims.exp + LEEWAY)
+    return orders.spend(tx.conn, signed.order, claims.iss, claims.jti, claims.exp + LEEWAY)
 
 
 def _attempt(
