@@ -43,6 +43,9 @@ async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     """Read a body of at most *limit* bytes. Raises TooLargeError or MalformedError."""
     if request.headers.get("Content-Encoding"):
         raise MalformedError("send the body without content encoding", field="Content-Encoding")
+    if "Transfer-Encoding" in request.headers:
+        # Chunks bring extensions and trailers without a limit, and a second notion of length.
+        raise MalformedError("state the length of a body", field="Transfer-Encoding")
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"a body has at most {limit} bytes")
     if limit:
