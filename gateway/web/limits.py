@@ -20,6 +20,7 @@ from gateway.kernel.errors import RateLimitedError
 REQUESTS = 6000  # a minute and actor, all of them at once if need be
 AT_ONCE = 32  # requests of one actor that are being answered, downloads and long polls among them
 POLLS = 8  # long polls of one actor at once
+_ROUNDING = 1e-6  # seconds: sums of floats are not exact
 _KEYS = 4096  # actors remembered; more than any directory has, so that only a defect meets it
 
 
@@ -39,7 +40,7 @@ class Allowance:
         """Count one more for *key*; False, and it is not counted, if it is one too many."""
         now = self._now()
         full = max(self._full.get(key, now), now) + self._each
-        if full - now > 60.0 + self._each / 2:  # half a step of room for rounding
+        if full - now > 60.0 + _ROUNDING:
             return False
         self._full[key] = full
         if len(self._full) > _KEYS:
@@ -54,7 +55,7 @@ class Allowance:
         """Return in how many seconds *key* may have one more."""
         now = self._now()
         over = self._full.get(key, now) - now + self._each - 60.0
-        return over if over > self._each / 2 else 0.0
+        return over if over > _ROUNDING else 0.0
 
     def _forget(self, now: float) -> None:
         """Forget the full buckets, and if there are none, those that will be full the soonest."""

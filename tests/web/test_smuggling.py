@@ -39,7 +39,7 @@ class Way:
     def get(self, headers: Headers = (), target: str = INBOX) -> bytes:  # type: ignore[assignment]
         """Spell a signed request that is good, but for what *headers* add to it; the connection is kept."""
         pairs = [*headers.items()] if isinstance(headers, dict) else [*headers]
-        head = head_of("GET", target, [self.bearer(), *pairs])  # type: ignore[list-item]
+        head = head_of("GET", target, [self.bearer(), *pairs])
         return head.replace(b"Connection: close\r\n", b"")
 
     def post(self, headers: list[tuple[str, str]], body: bytes) -> bytes:
