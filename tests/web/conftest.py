@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.exchange.parties import Role
+from gateway.web import connections
 from tests.web.harness import Caller, caller
 from tests.world import (
     Running,
@@ -109,3 +111,15 @@ def world(template: tuple[World, Shares], tmp_path: Path) -> World:
 async def scene(world: World, template: tuple[World, Shares]) -> AsyncIterator[Scene]:
     async with running(world) as live:
         yield Scene(live, template[1])
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the kernel's own buffers of the gateway small: they would hold the whole of a test's body."""
+    made = connections.Connection.connection_made
+
+    def connection_made(self: connections.Connection, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        made(self, transport)
+
+    monkeypatch.setattr(connections.Connection, "connection_made", connection_made)

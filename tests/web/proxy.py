@@ -33,16 +33,18 @@ http {{
 """
 
 
-def configured(port: int, gateway: int, changes: Mapping[str, str], *, tls: Path | None) -> str:
+def configured(
+    port: int, gateway: int, changes: Mapping[str, str], *, tls: Path | None, options: str
+) -> str:
     """Return the shipped file for these ports; *changes* replace text that must be there."""
     text = SHIPPED.read_text(encoding="utf-8")
     wanted = {"127.0.0.1:8443": f"127.0.0.1:{gateway}", **changes}
     if tls is None:
-        wanted["listen 443 ssl;"] = f"listen 127.0.0.1:{port};"
+        wanted["listen 443 ssl;"] = f"listen 127.0.0.1:{port}{options};"
         lines = [line for line in text.splitlines() if not line.strip().startswith("ssl_")]
         text = "\n".join(lines) + "\n"
     else:
-        wanted["listen 443 ssl;"] = f"listen 127.0.0.1:{port} ssl;"
+        wanted["listen 443 ssl;"] = f"listen 127.0.0.1:{port} ssl{options};"
         wanted["/etc/nginx/gateway"] = str(tls / "gateway")
     for was, becomes in wanted.items():
         assert was in text, was
@@ -52,14 +54,22 @@ def configured(port: int, gateway: int, changes: Mapping[str, str], *, tls: Path
 
 @contextmanager
 def nginx(
-    folder: Path, gateway: int, changes: Mapping[str, str] | None = None, *, tls: Path | None = None
+    folder: Path,
+    gateway: int,
+    changes: Mapping[str, str] | None = None,
+    *,
+    tls: Path | None = None,
+    options: str = "",
 ) -> Iterator[int]:
-    """Run nginx before the gateway's port; yield its own port."""
+    """Run nginx before the gateway's port; yield its own port.
+
+    *tls* is a folder with certificate and key; without it, plain HTTP. *options* are of its socket.
+    """
     if NGINX is None:
         pytest.skip("nginx: install it to attack the gateway through the shipped proxy")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    text = configured(port, gateway, changes or {}, tls=tls)
+    text = configured(port, gateway, changes or {}, tls=tls, options=options)
     (folder / "gateway.conf").write_text(text, encoding="utf-8")
     (folder / "nginx.conf").write_text(_WHOLE.format(folder=folder), encoding="utf-8")
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]

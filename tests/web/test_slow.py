@@ -113,18 +113,6 @@ async def until(what: str, more_than: float) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the kernel's own buffers of the gateway small: they would hold the whole of a test's body."""
-    made = connections.Connection.connection_made
-
-    def connection_made(self: connections.Connection, transport: asyncio.BaseTransport) -> None:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-        made(self, transport)
-
-    monkeypatch.setattr(connections.Connection, "connection_made", connection_made)
-
-
 async def test_a_download_that_nobody_reads_is_broken_off(narrow: None, quick: Scene) -> None:
     before = broken_off("slow reader")
     raw = quick.be("xa").raw("GET", f"/v1/shares/{quick.shares.ours}/items/0")
