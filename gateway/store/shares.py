@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from gateway.exchange.acts import Approve, MakePackage, Propose, act_of
 from gateway.exchange.shares import State, Step, advance
@@ -118,12 +129,15 @@ def for_recipient(
     offered = exists().where(
         share_events.c.share == shares.c.id, share_events.c.state == State.AVAILABLE.value
     )
-    query = select(shares).where(
-        shares.c.id == name,
-        shares.c.recipient == recipient,
-        shares.c.state.in_([state.value for state in states]),
-        or_(shares.c.state != State.RECALLED.value, offered),
+    # No IN: SQLite would fill a table of its values for a row that is there, and only then. It shows.
+    known = case(
+        *(
+            (shares.c.state == state.value, offered if state is State.RECALLED else true())
+            for state in states
+        ),
+        else_=false(),
     )
+    query = select(shares).where(shares.c.id == name, shares.c.recipient == recipient, known)
     row = conn.execute(query).first()
     if row is None:
         return None

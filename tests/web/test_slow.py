@@ -50,7 +50,8 @@ async def test_a_head_that_drips_is_given_up(quick: Scene) -> None:
         begun = time.monotonic()
         (await read_answer(reader)).problem(408)
         assert time.monotonic() - begun < 2
-        assert await reader.read() == b""
+        with contextlib.suppress(ConnectionError):  # what still drips meets a closed connection
+            assert await reader.read() == b""
         await dripping
     assert broken_off("slow head") == before + 1
 
