@@ -1,5 +1,7 @@
 """Tokens of reads are spent once, and a store that may have forgotten says so."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -189,3 +191,42 @@ def test_replicas_on_one_database_race_for_a_token_and_one_gets_it(
     finally:
         for store in stores:
             store.close()
+
+
+_RACER = """
+import sys
+from pathlib import Path
+from gateway.store.engine import connect
+from gateway.store.replay import FileReplay, PostgresReplay
+where, now = sys.argv[1], int(sys.argv[2])
+store = FileReplay(Path(where), now, "boot-1") if "://" not in where else PostgresReplay(connect(where), now)
+print("ready", flush=True)
+sys.stdin.readline()
+print(sum(store.spend("psn_a", f"t{n}", issued=now, expires=now + 90, now=now) for n in range(200)))
+"""
+
+
+@pytest.mark.slow
+def test_four_processes_race_for_tokens_and_each_token_is_spent_once(
+    kind: str, url: str, reading: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "raced.db"
+    where = url if kind == "postgresql" else str(path)
+    first: Replay = (
+        PostgresReplay(reading, NOW) if kind == "postgresql" else FileReplay(path, NOW, "boot-1")
+    )
+    first.first_start()
+    command = [sys.executable, "-c", _RACER, where, str(NOW)]
+    racers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None and racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    won = [int(racer.communicate(timeout=60)[0]) for racer in racers]
+    first.close()
+    assert sum(won) == 200, won
