@@ -283,6 +283,7 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     receipt = open_receipt(signed.order.body, signed.actor, now)
     if receipt.share != share_id:
         raise MalformedError("the receipt is of another share", field="/share")
+    check_writable(gateway)
     if receipt.rung is Rung.PULLED:
         _settle(gateway, signed, share_id)
 

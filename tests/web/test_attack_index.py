@@ -48,6 +48,11 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "just before the purge",
         "clock stepped back",
     ),
+    "Repetition": (
+        "the same id and body again",
+        "the same id with another body",
+        "the same id by another actor",
+    ),
     "Keys": (
         "revoked",
         "revoked while a download is running",
@@ -191,7 +196,7 @@ def test_every_attack_is_made_by_a_test() -> None:
 
 def test_every_test_that_is_named_exists() -> None:
     named = {test for _, _, tests, _ in rows() for test in tests}
-    files = {file: defined(file) for file, _ in named}
+    files = {file: defined(file) for file in {file for file, _ in named}}
     assert [f"{file}::{name}" for file, name in sorted(named) if name not in files[file]] == []
 
 
