@@ -68,11 +68,13 @@ class Upstream:
 
 
 @contextlib.asynccontextmanager
-async def before(folder: Path, made: Upstream) -> AsyncIterator[int]:
-    """Run nginx before *made*; yield its port."""
+async def before(folder: Path, made: Upstream, *, twice: bool = False) -> AsyncIterator[int]:
+    """Run nginx before *made*; yield its port. *twice*: nginx takes it for two servers."""
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    behind = server.sockets[0].getsockname()[1]
+    other = {"keepalive 64;": f"server 127.0.0.1:{behind} max_fails=0; keepalive 64;"}
     async with server:
-        with nginx(folder, server.sockets[0].getsockname()[1]) as port:
+        with nginx(folder, behind, other if twice else {}) as port:
             yield port
         await asyncio.gather(*(task for task in made.tasks if task is not None))
 
@@ -115,7 +117,7 @@ async def test_headers_that_speak_of_another_request_are_taken_off(tmp_path: Pat
 async def test_a_request_is_sent_once_even_if_nobody_answers_it(tmp_path: Path) -> None:
     """A token is good once; what broke off may have been done."""
     behind = Upstream(answers=False)
-    async with before(tmp_path / "nginx", behind) as port:
+    async with before(tmp_path / "nginx", behind, twice=True) as port:
         for _ in range(3):
             (await exchange(port, head_of("GET", INBOX))).problem(503)
     assert len(behind.heads) == 3
