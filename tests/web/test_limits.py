@@ -5,21 +5,26 @@ import contextlib
 import random
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from gateway import settings
+from gateway.client import pull
 from gateway.exchange.acts import OpenUpload
+from gateway.exchange.directory import Actor
+from gateway.kernel.errors import RateLimitedError
 from gateway.kernel.ids import new_id
 from gateway.web import limits
 from gateway.web.limits import Allowance
 from gateway.workflows import deposit, upkeep
-from tests.web.conftest import Scene
+from tests.web.conftest import BIG, Scene
 from tests.web.harness import JSON, TUS, Answer, caller, exchange, order, read_answer, socket_to
 from tests.web.test_others import same
 from tests.web.test_uploads import CHUNK, DATA, begin, uploaded
-from tests.world import World, running
+from tests.world import World, running, session
 
 INBOX = "/v1/inbox"
 
@@ -357,3 +362,23 @@ def test_a_mixture_of_keys_and_times_never_exceeds_the_rate() -> None:
         for last in range(first, len(passed), 37):
             span = passed[last] - passed[first]
             assert last - first + 1 <= 30 + span / 2 + 1
+
+
+async def test_a_pull_that_meets_a_limit_waits_and_goes_on(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the manifest and at an item: as long as it is told to."""
+    admit, refused = limits.Limits.admit, list[str]()
+
+    def strict(self: limits.Limits, request: web.Request, actor: Actor) -> None:
+        if request.path.endswith(("/manifest", "/items/0")) and request.path not in refused:
+            refused.append(request.path)
+            raise RateLimitedError("too many requests", retry_after=1)
+        admit(self, request, actor)
+
+    monkeypatch.setattr(limits.Limits, "admit", strict)
+    begun = time.monotonic()
+    async with session(scene.world, "xa") as endpoint:
+        done = await pull.pull(endpoint, scene.shares.ours, tmp_path / "out", lambda _: None)
+    assert (done.folder / "big.bin").read_bytes() == BIG
+    assert len(refused) == 2 and time.monotonic() - begun >= 2
