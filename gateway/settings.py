@@ -21,6 +21,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     *audience* is what tokens are made for, *url* where clients find the gateway if a proxy stands before it, *origin* the log's name, *head_copy* where the newest
     checkpoint is kept on another volume, *database_password_file* what holds the password of the
     database's role, if PGPASSFILE does not, *proposal_days* how long a proposal may wait for its release.
+    *proxies* are the addresses of proxies in front, apart by blanks: connections from there are counted
+    only in all. *requests_per_minute* is for each authority and each actor of the mechanism, 0 for no
+    limit; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     audience: str
@@ -39,6 +42,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admin_port: int = 8444
     url: str = ""
     proposal_days: int = 30
+    max_connections: int = 500
+    max_connections_per_address: int = 64
+    proxies: str = "127.0.0.1 ::1"
+    requests_per_minute: int = 6000
+    upload_quota: int = 1 << 40
 
 
 def read(instance: Path) -> Settings:

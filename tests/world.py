@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from sqlalchemy import create_engine, text
 
 from gateway import keyfiles, wiring
@@ -51,6 +50,7 @@ from gateway.kernel.ids import new_id
 from gateway.settings import Settings
 from gateway.settings import read as read_settings
 from gateway.web.app import make_admin, make_app
+from gateway.web.connections import listen
 from gateway.workflows.gateway import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -198,18 +198,13 @@ async def running(world: World) -> AsyncIterator[Running]:
     with wiring.open_gateway(world.instance) as (gateway, config):
         live = Running(world, gateway)
         gateway.now = live.now
-        runners = []
         admin = make_admin(gateway, same_volume=config.same_volume)
-        for app, port in ((make_app(gateway), config.port), (admin, config.admin_port)):
-            runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", port).start()
-            runners.append(runner)
-        try:
+        app = make_app(gateway, config.requests_per_minute)
+        async with (
+            listen(app, "127.0.0.1", config.port, wiring.caps_of(config), drain=1),
+            listen(admin, "127.0.0.1", config.admin_port, drain=1),
+        ):
             yield live
-        finally:
-            for runner in runners:
-                await runner.cleanup()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -70,7 +71,7 @@ class Session:
             issuer=self.folder.profile.actor,
             audience=self.folder.profile.audience,
             request=tokens.Request(method, target, sha256(body)),
-            now=datetime.now(UTC),
+            now=_now(),
         )
 
     @asynccontextmanager
@@ -159,6 +160,23 @@ def _told(error: errors.UnavailableError | errors.RateLimitedError) -> int:
     return 0 if usual else min(error.retry_after, 60)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _clock_hint(headers: Any) -> str:
+    """Say by how much this machine's clock differs from the gateway's, if tokens cannot bear it."""
+    try:
+        theirs = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return ""
+    ahead = round((_now() - theirs.replace(tzinfo=UTC)).total_seconds())
+    if abs(ahead) < tokens.LEEWAY:
+        return ""
+    how = f"{ahead} s ahead of" if ahead > 0 else f"{-ahead} s behind"
+    return f" (this machine's clock is {how} the gateway's: set it, then try again)"
+
+
 def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
     try:
         value = msgspec.json.decode(body)
@@ -170,6 +188,8 @@ def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
     if status == 429:
         return errors.RateLimitedError(detail, retry_after=seconds)
     kind = _ERRORS.get(status)
+    if kind is errors.UnauthorizedError:
+        return errors.UnauthorizedError(detail + _clock_hint(headers))
     if kind is errors.MalformedError:
         return errors.MalformedError(detail, field=field)
     return kind(detail) if kind else errors.UnavailableError(detail, retry_after=seconds)

@@ -87,13 +87,27 @@ def verify(
 
     Not checked here: that the `jti` is fresh.
     """
+    verified = verify_but_body(
+        token, request.method, request.target, audience=audience, directory=directory, now=now
+    )
+    _check_body(verified.claims, request.digest)
+    return verified
+
+
+def verify_but_body(
+    token: str, method: str, target: str, *, audience: str, directory: Directory, now: datetime
+) -> Verified:
+    """Return whose *token* it is, while the body it speaks of is still to come.
+
+    Only to decide whether that body is worth reading: act on nothing but `verify`.
+    """
     actor, claims = _authentic(token, directory)
     if claims.iss != actor.id:
         raise UnauthorizedError("issuer does not own the key")
     if not actor.key.in_force(now, Status.ACTIVE):
         raise UnauthorizedError("unknown or revoked key")
     _in_time(claims, unix(now))
-    check_binding(claims, request, audience=audience)
+    _check_target(claims, method, target, audience)
     return Verified(actor, claims)
 
 
@@ -144,20 +158,32 @@ def _in_time(claims: Claims, now: int) -> None:
     if not 0 < claims.exp - claims.iat <= MAX_LIFE:
         raise UnauthorizedError(f"a token lives at most {MAX_LIFE} s")
     if claims.iat > now + LEEWAY:
+        ahead = claims.iat - now
         raise UnauthorizedError(
-            f"token is from the future: the clocks differ by {claims.iat - now} s"
+            f"token is from the future: your clock is {ahead} s ahead; set it and sign anew"
         )
     if claims.exp <= now - LEEWAY:
-        raise UnauthorizedError(f"token expired {now - claims.exp} s ago: check the clock")
+        raise UnauthorizedError(
+            f"token expired {now - claims.exp} s ago: sign anew; if it was just signed, "
+            f"your clock is {now - claims.iat} s behind: set it"
+        )
 
 
 def check_binding(claims: Claims, request: Request, *, audience: str) -> None:
     """Check that the claims were made for this *request*. Raises UnauthorizedError."""
+    _check_target(claims, request.method, request.target, audience)
+    _check_body(claims, request.digest)
+
+
+def _check_target(claims: Claims, method: str, target: str, audience: str) -> None:
     if claims.aud != audience:
         raise UnauthorizedError("token is for another audience")
-    if (claims.htm, claims.htu) != (request.method, request.target):
+    if (claims.htm, claims.htu) != (method, target):
         raise UnauthorizedError("token is for another method or target")
-    if not hmac.compare_digest(claims.bd.encode(), b64url(request.digest).encode()):
-        raise UnauthorizedError("token is for another body")
     if len(claims.jti) not in _JTI:
         raise UnauthorizedError("jti has 16 to 64 characters")
+
+
+def _check_body(claims: Claims, digest: bytes) -> None:
+    if not hmac.compare_digest(claims.bd.encode(), b64url(digest).encode()):
+        raise UnauthorizedError("token is for another body")

@@ -3,8 +3,11 @@
 On SQLite a second file, synchronous=NORMAL: a crash of the program loses nothing, one of the machine
 may. It holds the kernel's boot id; when that differs or the file is new, tokens issued before the
 recovery (plus leeway) are refused. On PostgreSQL an UNLOGGED table with a generation row: the row is
-gone exactly when the server has forgotten. A migration makes both, since the server's role may be one
+gone exactly when the server has forgotten. A migration makes them, since the server's role may be one
 that makes no tables.
+
+Expired tokens are forgotten on purpose, and how late the latest of them held is kept: should the clock be
+set back, they would pass for fresh ones, and are refused by that.
 """
 
 import itertools
@@ -28,6 +31,7 @@ unlogged = MetaData()
 """The tables of PostgreSQL alone that a crash of the server empties."""
 
 Table("read_boot", unlogged, Column("recovered", BigInteger), prefixes=["UNLOGGED"])
+Table("read_forgotten", unlogged, Column("exp", BigInteger), prefixes=["UNLOGGED"])
 Table(
     "read_jti",
     unlogged,
@@ -62,6 +66,13 @@ def _early(issued: int, recovered: int, now: int) -> UnavailableError | None:
     return UnavailableError("the gateway has just recovered; sign a new token", retry_after=wait)
 
 
+def _set_back(expires: int, forgotten: int) -> UnavailableError | None:
+    if expires > forgotten:
+        return None
+    wait = forgotten - expires + 1
+    return UnavailableError("the gateway's clock was set back; sign a new token", retry_after=wait)
+
+
 class FileReplay:
     """The store beside a SQLite database."""
 
@@ -77,6 +88,10 @@ class FileReplay:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS jti (actor TEXT, jti TEXT, exp INTEGER, "
             "PRIMARY KEY (actor, jti)) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS forgotten (exp INTEGER)")
+        self._forgotten = int(
+            self._db.execute("SELECT coalesce(max(exp), 0) FROM forgotten").fetchone()[0]
         )
         self.recovered = self._recover(boot, now)
 
@@ -105,9 +120,24 @@ class FileReplay:
         with self._lock:
             self._spent += 1
             if self._spent % _PURGE_EVERY == 0:
-                self._db.execute("DELETE FROM jti WHERE exp < ?", (now - LEEWAY,))
+                self._purge(now - LEEWAY)
+            back = _set_back(expires, self._forgotten)
+            if back is not None:
+                raise back
             sql = "INSERT INTO jti VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             return self._db.execute(sql, (actor, token_id, expires)).rowcount == 1
+
+    def _purge(self, before: int) -> None:
+        query = "SELECT max(exp) FROM jti WHERE exp < ?"
+        (latest,) = self._db.execute(query, (before,)).fetchone()
+        if latest is None:
+            return
+        self._forgotten = max(self._forgotten, latest)
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("DELETE FROM forgotten")
+        self._db.execute("INSERT INTO forgotten VALUES (?)", (self._forgotten,))
+        self._db.execute("DELETE FROM jti WHERE exp < ?", (before,))
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -138,13 +168,13 @@ class PostgresReplay:
         with self._engine.connect() as conn:
             if next(self._spent) % _PURGE_EVERY == 0:
                 conn.execute(_PURGE, {"before": now - LEEWAY})
-            recovered, fresh = conn.execute(_SPEND, values).one()
+            recovered, forgotten, fresh = conn.execute(_SPEND, values).one()
             if recovered is None:  # the server crashed under us: since now nothing was forgotten
                 conn.execute(_RECOVERED, {"now": now})
                 recovered = now
-        early = _early(issued, recovered, now)
-        if early is not None:
-            raise early
+        refusal = _early(issued, recovered, now) or _set_back(expires, forgotten)
+        if refusal is not None:
+            raise refusal
         return bool(fresh)
 
     def close(self) -> None:
@@ -152,11 +182,15 @@ class PostgresReplay:
 
 
 _RECOVERED = text("INSERT INTO read_boot VALUES (:now)")
-_PURGE = text("DELETE FROM read_jti WHERE exp < :before")
+_PURGE = text(
+    "WITH gone AS (DELETE FROM read_jti WHERE exp < :before RETURNING exp) "
+    "INSERT INTO read_forgotten SELECT max(exp) FROM gone HAVING max(exp) IS NOT NULL"
+)
 # One statement, and so one answer: what was spent counts only while the generation row is there.
 _SPEND = text(
-    "WITH boot AS (SELECT max(recovered) AS at FROM read_boot), spent AS ("
-    "INSERT INTO read_jti SELECT :actor, :jti, CAST(:exp AS BIGINT) FROM boot WHERE at <= :safe "
-    "ON CONFLICT DO NOTHING RETURNING 1) "
-    "SELECT at, EXISTS (SELECT FROM spent) FROM boot"
+    "WITH boot AS (SELECT max(recovered) AS at FROM read_boot), "
+    "old AS (SELECT coalesce(max(exp), 0) AS exp FROM read_forgotten), "
+    "spent AS (INSERT INTO read_jti SELECT :actor, :jti, CAST(:exp AS BIGINT) FROM boot, old "
+    "WHERE boot.at <= :safe AND CAST(:exp AS BIGINT) > old.exp ON CONFLICT DO NOTHING RETURNING 1) "
+    "SELECT boot.at, old.exp, EXISTS (SELECT FROM spent) FROM boot, old"
 )

@@ -1,7 +1,6 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,9 @@ from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
 from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
-from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES, Allowance
-from gateway.web.problems import Handler, Unparsable, problems
+from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
+from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
+from gateway.web.problems import Handler, problems
 from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway
 
@@ -25,7 +25,6 @@ _THREADS = 24
 _READERS = {"sqlite": 1, "postgresql": 8}
 """Threads for quick reads. SQLite's file of spent tokens has one lock: a second thread would wait for
 it, and waking now one thread, now another costs more than the read. PostgreSQL is waited for."""
-_UNPARSABLE = Unparsable()
 _SMALL_RANGES = 60  # a minute and key
 _REFUSALS = 300  # a minute and key
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
@@ -40,10 +39,11 @@ def check_parser() -> None:
             raise UnavailableError("aiohttp runs without its C parser: unset AIOHTTP_NO_EXTENSIONS")
 
 
-def make_app(gateway: Gateway) -> web.Application:
+def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Application:
     """Return the public application."""
     app = web.Application(middlewares=[_measured, problems])
     app[GATEWAY] = gateway
+    app[LIMITS] = Limits(requests_per_minute)
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
     for module in (uploads, shares, rfas, facts, inbox, overview, review):
@@ -51,7 +51,6 @@ def make_app(gateway: Gateway) -> web.Application:
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
-    logging.getLogger("aiohttp.server").addFilter(_UNPARSABLE)
     return app
 
 
@@ -88,7 +87,10 @@ async def _executor(app: web.Application) -> AsyncIterator[None]:
 async def _measured(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count by route template, never by path: paths hold ids."""
     begun = time.perf_counter()
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    finally:
+        request.app[LIMITS].leave(request)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "none"
     method = request.method if request.method in _METHODS else "other"

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from gateway.kernel.errors import (
     UnavailableError,
 )
 from gateway.kernel.time import unix
+from gateway.web.limits import LIMITS, Allowance
 from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway, Signed, refuse
 
@@ -48,8 +50,13 @@ async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     """Read a body of at most *limit* bytes. Raises TooLargeError or MalformedError."""
     if request.headers.get("Content-Encoding"):
         raise MalformedError("send the body without content encoding", field="Content-Encoding")
+    if "Transfer-Encoding" in request.headers:
+        # Chunks bring extensions and trailers without a limit, and a second notion of length.
+        raise MalformedError("state the length of a body", field="Transfer-Encoding")
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"a body has at most {limit} bytes")
+    if limit:
+        _announced(request)
     if not request.body_exists:
         return b""
     data = bytearray()
@@ -70,7 +77,7 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
     gateway = request.app[GATEWAY]
     digest = hashlib.sha256(body).digest()
     order = Order(token, request.method, request.raw_path, body if keep_body else b"", digest)
-    try:
+    with _counted(gateway):
         verified = tokens.verify(
             token,
             order.request,
@@ -78,10 +85,36 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
             directory=gateway.sets.directory,
             now=gateway.now(),
         )
+    request.app[LIMITS].admit(request, verified.actor)
+    return Signed(verified.actor, order, verified.claims)
+
+
+def _announced(request: web.Request) -> None:
+    """Check all of a token but the digest of a body that is still to come.
+
+    Else anyone could have us hold a body in memory for each connection.
+    """
+    gateway = request.app[GATEWAY]
+    with _counted(gateway):
+        verified = tokens.verify_but_body(
+            _bearer(request),
+            request.method,
+            request.raw_path,
+            audience=gateway.audience,
+            directory=gateway.sets.directory,
+            now=gateway.now(),
+        )
+    request.app[LIMITS].admit(request, verified.actor)
+
+
+@contextmanager
+def _counted(gateway: Gateway) -> Iterator[None]:
+    """Count what does not prove who sent it: one entry a minute says how many there were."""
+    try:
+        yield
     except UnauthorizedError:
         gateway.unauthenticated += 1
         raise
-    return Signed(verified.actor, order, verified.claims)
 
 
 async def authenticate_read(request: web.Request) -> Signed:
@@ -161,31 +194,6 @@ async def performed(
         request.app[REFUSALS].allow(kid)
         await run(request, refuse, gateway, signed, error)
         raise
-
-
-class Allowance:
-    """So many per minute and key, counted in a fixed window of the event loop's clock."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._window = 0
-        self._count: dict[str, int] = {}
-
-    def allow(self, key: str) -> bool:
-        """Count one more for *key*; False if it is one too many."""
-        self._turn()
-        self._count[key] = self._count.get(key, 0) + 1
-        return self._count[key] <= self._per_minute
-
-    def used_up(self, key: str) -> bool:
-        """Tell whether one more for *key* would be one too many."""
-        self._turn()
-        return self._count.get(key, 0) >= self._per_minute
-
-    def _turn(self) -> None:
-        window = int(asyncio.get_running_loop().time()) // 60
-        if window != self._window:
-            self._window, self._count = window, {}
 
 
 REFUSALS: web.AppKey[Allowance] = web.AppKey("refusals", Allowance)

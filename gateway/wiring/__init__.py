@@ -10,12 +10,13 @@ from gateway.wiring.database import (
     upgrade_database,
 )
 from gateway.wiring.instance import accept_head, init_instance, packaged, place_of
-from gateway.wiring.serve import serve
+from gateway.wiring.serve import caps_of, serve
 from gateway.wiring.sets import load_directory, load_policy, load_root, policy_files, reload_sets
 
 __all__ = [
     "Report",
     "accept_head",
+    "caps_of",
     "check_database",
     "check_new_database",
     "copy_head",

@@ -106,6 +106,7 @@ def _build(
         sets=Sets(root, directory, data, None, {}),
         proposal_days=config.proposal_days,
         displaced=displaced,
+        upload_quota=config.upload_quota,
     )
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)

@@ -3,14 +3,12 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec
 
 import structlog
-from aiohttp import web
 
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
@@ -18,6 +16,7 @@ from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
 from gateway.store.place import DISPLACED
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
+from gateway.web.connections import Caps, listen
 from gateway.wiring.build import open_gateway, publish_head
 from gateway.wiring.sets import reload_sets
 from gateway.workflows import upkeep
@@ -42,10 +41,11 @@ async def serve(instance: Path) -> None:
     check_parser()
     telemetry.set_up_log()
     with open_gateway(instance) as (gateway, config):
-        app, admin = make_app(gateway), make_admin(gateway, same_volume=config.same_volume)
+        app = make_app(gateway, config.requests_per_minute)
+        admin = make_admin(gateway, same_volume=config.same_volume)
         async with (
-            _site(app, config.host, config.port),
-            _site(admin, config.admin_host, config.admin_port),
+            listen(app, config.host, config.port, caps_of(config), drain=_DRAIN),
+            listen(admin, config.admin_host, config.admin_port, drain=_DRAIN),
         ):
             stop = _signals(gateway, instance, config)
             copy = HeadCopy(instance / config.head_copy)
@@ -79,21 +79,9 @@ def _keep_place(gateway: Gateway, stop: Callable[[], object]) -> None:
             stop()
 
 
-@asynccontextmanager
-async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=_DRAIN,
-        keepalive_timeout=30,
-        auto_decompress=False,
-    )
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
+def caps_of(config: Settings) -> Caps:
+    """Return how many connections the settings allow."""
+    return Caps(config.max_connections, config.max_connections_per_address, config.proxies)
 
 
 def _signals(gateway: Gateway, instance: Path, config: Settings) -> asyncio.Event:

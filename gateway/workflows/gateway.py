@@ -62,7 +62,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     engine: Engine
@@ -79,6 +79,7 @@ class Gateway:
     now: Callable[[], datetime]
     sets: Sets
     quarantine: str | None = None
+    upload_quota: int = 1 << 40
     unauthenticated: int = 0
     proposal_days: int = 30
     swept: date | None = None
@@ -199,7 +200,7 @@ def record(gateway: Gateway, entry: Entry) -> "Future[str]":
 
 def _spend(tx: Transaction, signed: Signed) -> bool:
     claims = signed.claims
-    return orders.spend(tx.conn, claims.iss, claims.jti, claims.exp + LEEWAY)
+    return orders.spend(tx.conn, signed.order, claims.iss, claims.jti, claims.exp + LEEWAY)
 
 
 def _attempt(

@@ -80,13 +80,9 @@ def check_endpoint(signed: Signed) -> None:
 
 def visible(conn: Connection, signed: Signed, share_id: str) -> Share:
     """Return a share that the actor's party may know of. Raises NotFoundError."""
-    share = shares.get(conn, share_id)
-    if share.recipient != signed.actor.party.id or share.state not in VISIBLE:
+    share = shares.for_recipient(conn, share_id, signed.actor.party.id, VISIBLE)
+    if share is None:
         raise NotFoundError("no such share")
-    if share.state is State.RECALLED:
-        offered = any(e.state is State.AVAILABLE for e in shares.events(conn, share_id))
-        if not offered:
-            raise NotFoundError("no such share")
     return share
 
 
@@ -320,8 +316,9 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     receipt = open_receipt(signed.order.body, signed.actor, now)
     if receipt.share != share_id:
         raise MalformedError("the receipt is of another share", field="/share")
+    check_writable(gateway)
     if receipt.rung is Rung.PULLED:
-        _settle(gateway, share_id)
+        _settle(gateway, signed, share_id)
 
     def work(tx: Transaction) -> Answer:
         share = visible(tx.conn, signed, share_id)
@@ -357,8 +354,13 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     return perform(gateway, signed, work, creates=receipt.id)
 
 
-def _settle(gateway: Gateway, share_id: str) -> None:
-    """Wait for ranges whose last byte has arrived before their end was logged."""
+def _settle(gateway: Gateway, signed: Signed, share_id: str) -> None:
+    """Wait for ranges whose last byte has arrived before their end was logged.
+
+    Only for whom they are sent: else the wait would tell others that a share is being pulled.
+    """
+    with gateway.engine.connect() as conn:
+        visible(conn, signed, share_id)
     with gateway.settled:
         gateway.settled.wait_for(
             lambda: all(share != share_id for share, _ in gateway.underway), timeout=_SETTLE

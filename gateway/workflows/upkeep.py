@@ -1,7 +1,7 @@
 """What is done every minute, whoever asks.
 
-Forget spent tokens, sum up requests without a good token, let old proposals expire, and on a new day
-decide again what facts and rules with dates may have changed.
+Forget spent tokens, sum up requests without a good token, drop uploads that nobody completes, let old
+proposals expire, and on a new day decide again what facts and rules with dates may have changed.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from gateway.kernel.errors import QuarantinedError
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
-from gateway.workflows import prepare, pull, suspend
+from gateway.workflows import deposit, prepare, pull, suspend
 from gateway.workflows.gateway import Gateway
 
 
@@ -31,6 +31,7 @@ def every_minute(gateway: Gateway) -> None:
 
     gateway.writer.run(job)
     gateway.unauthenticated -= count
+    deposit.give_up_stale(gateway)
     suspend.expire(gateway)
     if gateway.swept != now.date():
         suspend.sweep(gateway)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.exchange.parties import Role
+from gateway.web import connections
 from tests.faults.scenario import Template
 from tests.web.harness import Caller, caller
 from tests.world import (
@@ -134,3 +136,15 @@ def world(kind: str, made: tuple[World, Shares], tmp_path: Path) -> Iterator[Wor
 async def scene(world: World, made: tuple[World, Shares]) -> AsyncIterator[Scene]:
     async with running(world) as live:
         yield Scene(live, made[1])
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the kernel's own buffers of the gateway small: they would hold the whole of a test's body."""
+    made = connections.Connection.connection_made
+
+    def connection_made(self: connections.Connection, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        made(self, transport)
+
+    monkeypatch.setattr(connections.Connection, "connection_made", connection_made)

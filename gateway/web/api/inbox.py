@@ -5,6 +5,8 @@ import asyncio
 from aiohttp import web
 
 from gateway.web.auth import GATEWAY, authenticate_read, number, run_quick, spent
+from gateway.web.connections import gone
+from gateway.web.limits import LIMITS
 from gateway.workflows import pull
 
 routes = web.RouteTableDef()
@@ -47,13 +49,18 @@ async def inbox(request: web.Request) -> web.Response:
     after = number(request, "after", 0, 2**53 - 1)
     wait = number(request, "wait", 0, MAX_WAIT)
     signed, gateway = await authenticate_read(request), request.app[GATEWAY]
+    if wait:
+        request.app[LIMITS].poll(request, signed.actor)
+    departed = gone(request)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     bell = request.app[BELL].waiter()
     try:
         found = await run_quick(request, spent, gateway, signed, pull.messages, after, PAGE)
-        while not found and (left := until - loop.time()) > 0:
-            await asyncio.wait([bell], timeout=left)
+        while not (found or departed.done()) and (left := until - loop.time()) > 0:
+            # Who has gone waits no more: else each poll that was broken off would count for a minute.
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait([bell, departed], timeout=left, return_when=first)
             bell.cancel()
             bell = request.app[BELL].waiter()
             found = await run_quick(request, pull.messages, gateway, signed, after, PAGE)
