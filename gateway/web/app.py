@@ -17,6 +17,7 @@ from gateway.store.engine import reachable
 from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
 from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
+from gateway.web.polls import BELL, Bell
 from gateway.web.problems import Handler, problems
 from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway
@@ -76,8 +77,8 @@ async def _executor(app: web.Application) -> AsyncIterator[None]:
     app[EXECUTOR] = ThreadPoolExecutor(_THREADS, thread_name_prefix="work")
     readers = _READERS[app[GATEWAY].engine.dialect.name]
     app[READERS] = Threads(readers)
-    app[inbox.BELL] = inbox.Bell()
-    app[GATEWAY].writer.on_commit(app[inbox.BELL].ring)
+    app[BELL] = Bell()
+    app[GATEWAY].writer.on_commit(app[BELL].ring)
     yield
     app[READERS].close()
     app[EXECUTOR].shutdown(wait=True)

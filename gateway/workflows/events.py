@@ -1,17 +1,30 @@
 """What happens, as it happens: the ledger read from a cursor, as far as the mechanism's people may know."""
 
+from dataclasses import dataclass
+
 from gateway.kernel.encoding import Json
 from gateway.ledger import Slot
 from gateway.store import ledger
 from gateway.store.writer import MECHANISM
-from gateway.workflows.gateway import Answer, Gateway
+from gateway.workflows.gateway import Gateway
 
 PAGE = 200  # entries
 _TOLD = (Slot.KIND, Slot.TIME, Slot.SUBJECT, Slot.OUTCOME)
 
 
-def after(gateway: Gateway, cursor: int) -> Answer:
-    """Return what the entries from *cursor* on record: kind, time, subject, outcome; and the next cursor."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events, and the cursor of what comes after them. Without events it is false."""
+
+    events: list[Json]
+    next: int
+
+    def __bool__(self) -> bool:
+        return bool(self.events)
+
+
+def after(gateway: Gateway, cursor: int) -> Page:
+    """Return what the entries from *cursor* on record: kind, time, subject, outcome."""
     found: list[Json] = []
     key = gateway.log.audience_key
     with gateway.engine.connect() as conn:
@@ -22,7 +35,7 @@ def after(gateway: Gateway, cursor: int) -> Answer:
                 slot.label: openings[slot].value for slot in _TOLD if slot in openings
             }
             found.append({"index": row.index, "entry": row.eid, **told})
-    return {"events": found, "next": rows[-1].index + 1 if rows else cursor}
+    return Page(found, rows[-1].index + 1 if rows else cursor)
 
 
 def head(gateway: Gateway) -> int:

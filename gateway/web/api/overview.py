@@ -1,6 +1,5 @@
 """What stands where: matches, approvals, status, suspensions, events. For the mechanism alone."""
 
-import asyncio
 from collections.abc import Callable
 from typing import ParamSpec
 
@@ -8,8 +7,8 @@ from aiohttp import web
 
 from gateway.kernel.errors import MalformedError, NotFoundError
 from gateway.kernel.ids import check_id
-from gateway.web.api.inbox import BELL, MAX_WAIT
 from gateway.web.auth import GATEWAY, number, reader, run
+from gateway.web.polls import MAX_WAIT, poll
 from gateway.workflows import events, match, suspend, waiting
 from gateway.workflows.gateway import Answer, Signed, mechanism_only
 
@@ -70,19 +69,13 @@ async def tail(request: web.Request) -> web.Response:
     """
     after = number(request, "after", 0, 2**53 - 1)
     wait = number(request, "wait", 0, MAX_WAIT)
-    await _staff(request)
-    gateway = request.app[GATEWAY]
+    signed, gateway = await _staff(request), request.app[GATEWAY]
     if "after" not in request.query:
         head = await run(request, events.head, gateway)
         return web.json_response({"events": [], "next": head}, headers=NO_STORE)
-    loop = asyncio.get_running_loop()
-    until = loop.time() + wait
-    while True:
-        bell = request.app[BELL].waiter()
-        found = await run(request, events.after, gateway, after)
-        left = until - loop.time()
-        if found["events"] or left <= 0:
-            bell.cancel()
-            return web.json_response(found, headers=NO_STORE)
-        await asyncio.wait([bell], timeout=left)
-        bell.cancel()
+
+    async def look() -> events.Page:
+        return await run(request, events.after, gateway, after)
+
+    page = await poll(request, signed.actor, wait, look, look)
+    return web.json_response({"events": page.events, "next": page.next}, headers=NO_STORE)
