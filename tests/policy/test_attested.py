@@ -34,6 +34,14 @@ def facts_of(
     return recipient_facts({"XA": tuple(register)}, "XA", AUTHORITY, case, today, later)[0]
 
 
+def assured(
+    register: list[Attested], later: list[Attested], today: str = TODAY
+) -> frozenset[str] | None:
+    found = facts_of(register, later, today).get(ASSURED)
+    assert found is None or isinstance(found, frozenset)
+    return found
+
+
 def fair(register: list[Attested], later: list[Attested], today: str = TODAY) -> Fact | None:
     return facts_of(register, later, today).get(FAIR)
 
@@ -111,18 +119,18 @@ def test_of_equally_narrow_ones_the_register_comes_first_and_then_time_decides()
 
 def test_sets_add_up_and_a_lapsed_one_takes_only_its_own_part() -> None:
     on_file, later = words("specialty"), words("death_penalty", case=CASE)
-    assert facts_of([on_file], [later])[ASSURED] == {"specialty", "death_penalty"}
+    both = {"specialty", "death_penalty"}
+    assert assured([on_file], [later]) == both
     lapsed = words("death_penalty", until="2026-04-30", case=CASE)
-    assert facts_of([on_file], [lapsed])[ASSURED] == {"specialty"}
-    assert facts_of([on_file], [lapsed], "2026-04-30")[ASSURED] == {"specialty", "death_penalty"}
-    assert ASSURED not in facts_of([], [lapsed])
-    both = [words("fair_trial"), words("death_penalty", until="2026-04-30")]
-    assert facts_of([], both)[ASSURED] == {"fair_trial"}
+    assert assured([on_file], [lapsed]) == {"specialty"}
+    assert assured([on_file], [lapsed], "2026-04-30") == both
+    assert assured([], [lapsed]) is None
+    assert assured([], [words("fair_trial"), lapsed]) == {"fair_trial"}
 
 
 def test_a_value_that_the_vocabulary_lost_silences_a_set_as_a_whole() -> None:
     lost = said("", ASSURED, until="0000-00-00")
-    assert ASSURED not in facts_of([words("specialty")], [lost])
+    assert assured([words("specialty")], [lost]) is None
 
 
 def test_whatever_is_said_the_jurisdiction_stays_what_it_is() -> None:
