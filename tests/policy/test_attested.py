@@ -34,12 +34,10 @@ def facts_of(
     return recipient_facts({"XA": tuple(register)}, "XA", AUTHORITY, case, today, later)[0]
 
 
-def assured(
-    register: list[Attested], later: list[Attested], today: str = TODAY
-) -> frozenset[str] | None:
+def assured(register: list[Attested], later: list[Attested], today: str = TODAY) -> set[str] | None:
     found = facts_of(register, later, today).get(ASSURED)
     assert found is None or isinstance(found, frozenset)
-    return found
+    return None if found is None else {*found}
 
 
 def fair(register: list[Attested], later: list[Attested], today: str = TODAY) -> Fact | None:
