@@ -99,6 +99,18 @@ def test_what_is_reopened_is_answered_only_once_it_is_admitted_anew(
             assert Step.ADMIT in taken[i : i + taken[i:].index(Step.ANSWER)]
 
 
+def test_checks_admit_or_send_back_whoever_is_not_answered_yet_and_are_renewed_after() -> None:
+    admitted = {at: to for (at, step), to in TRANSITIONS.items() if step is Step.ADMIT}
+    assert admitted == {
+        State.REGISTERED: State.REVIEW,
+        State.REVIEW: State.REVIEW,
+        State.ANSWERED: State.ANSWERED,
+    }
+    refused = {at: to for (at, step), to in TRANSITIONS.items() if step is Step.REFUSE}
+    assert refused == dict.fromkeys((State.REGISTERED, State.REVIEW), State.REGISTERED)
+    assert [at for at, step in TRANSITIONS if step is Step.DECLINE] == [State.REGISTERED]
+
+
 @given(LIVES)
 def test_paper_counts_once_a_second_step_has_confirmed_it(
     taken: list[tuple[Step, State]],

@@ -21,11 +21,11 @@ obligations:
 STALE = "0" * 64
 
 
-def hold(**obligations: object) -> Decision:
+def hold(kinds: bytes = OBLIGATIONS, **obligations: object) -> Decision:
     """Return the decision of a set that permits everything under these obligations."""
     rule = {"id": "r", "title": "t", "basis": "b", "effect": "permit", "when": True}
     text = json.dumps({"rules": [{**rule, "obligations": obligations}]}).encode()
-    files = {"vocabulary.yaml": VOCABULARY, "obligations.yaml": OBLIGATIONS, "rules/r.yaml": text}
+    files = {"vocabulary.yaml": VOCABULARY, "obligations.yaml": kinds, "rules/r.yaml": text}
     decision = load(files).decide({}, "2026-05-01")
     assert decision.outcome is Outcome.HOLD
     return decision
@@ -124,6 +124,20 @@ def test_an_obligation_that_names_nothing_is_never_met(kind: str) -> None:
     held = hold(**{kind: []})
     given_by = [("p1", kind), ("p1", f"{kind}:"), ("p1", f"{kind}:source")]
     assert lacking(held, *given_by, on_file="specialty source") == {kind: 1}
+
+
+def test_a_known_kind_with_another_join_is_never_met() -> None:
+    """What stands in its term cannot be read as seats or words, so nobody can say that it is met."""
+    swapped = OBLIGATIONS.replace(b"approval: {join: roles", b"approval: {join: union")
+    swapped = swapped.replace(b"consultation: {join: union", b"consultation: {join: roles")
+    held = hold(swapped, approval=["a"], consultation={"source": 1})
+    given_by = [("p1", "approval:a"), ("p2", "approval:a"), ("p3", "consultation:source")]
+    assert lacking(held, *given_by) == {"approval": 1, "consultation": 1}
+
+
+def test_a_consultation_takes_no_seat_even_if_its_word_is_the_name_of_a_role() -> None:
+    held = hold(approval={"a": 1})
+    assert lacking(held, ("p1", "consultation:a"), ("p2", "assurance:a")) == {"approval:a": 1}
 
 
 def test_an_obligation_of_a_kind_that_nobody_can_clear_stays_missing() -> None:
