@@ -21,8 +21,12 @@ obligations:
 STALE = "0" * 64
 
 
-def hold(kinds: bytes = OBLIGATIONS, **obligations: object) -> Decision:
+def hold(**obligations: object) -> Decision:
     """Return the decision of a set that permits everything under these obligations."""
+    return hold_under(OBLIGATIONS, obligations)
+
+
+def hold_under(kinds: bytes, obligations: dict[str, object]) -> Decision:
     rule = {"id": "r", "title": "t", "basis": "b", "effect": "permit", "when": True}
     text = json.dumps({"rules": [{**rule, "obligations": obligations}]}).encode()
     files = {"vocabulary.yaml": VOCABULARY, "obligations.yaml": kinds, "rules/r.yaml": text}
@@ -130,7 +134,7 @@ def test_a_known_kind_with_another_join_is_never_met() -> None:
     """What stands in its term cannot be read as seats or words, so nobody can say that it is met."""
     swapped = OBLIGATIONS.replace(b"approval: {join: roles", b"approval: {join: union")
     swapped = swapped.replace(b"consultation: {join: union", b"consultation: {join: roles")
-    held = hold(swapped, approval=["a"], consultation={"source": 1})
+    held = hold_under(swapped, {"approval": ["a"], "consultation": {"source": 1}})
     given_by = [("p1", "approval:a"), ("p2", "approval:a"), ("p3", "consultation:source")]
     assert lacking(held, *given_by) == {"approval": 1, "consultation": 1}
 
