@@ -20,6 +20,15 @@ unauthenticated = Counter(
     "gateway_unauthenticated", "Requests whose token did not hold", registry=registry
 )
 refused = Counter("gateway_refused", "Signed requests that were refused", registry=registry)
+limited = Counter(
+    "gateway_limited", "Signed requests beyond a limit of their actor", ["limit"], registry=registry
+)
+broken_off = Counter(
+    "gateway_connections_broken_off",
+    "Connections refused or broken off",
+    ["why"],
+    registry=registry,
+)
 bytes_in = Counter("gateway_bytes_in", "Bytes of evidence received", registry=registry)
 bytes_out = Counter("gateway_bytes_out", "Bytes of evidence sent", registry=registry)
 ledger_size = Gauge("gateway_ledger_entries", "Entries in the ledger", registry=registry)

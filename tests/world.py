@@ -21,32 +21,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from sqlalchemy import create_engine, text
 
 from gateway import keyfiles, wiring
-from gateway.client import ceremony, push
+from gateway.client import ceremony, push, rfas
 from gateway.client.profile import open_folder
 from gateway.client.session import Session, connect
 from gateway.client.trust import refresh_directory
 from gateway.envelope import Suite
 from gateway.exchange.acts import (
     Ask,
+    AssessRfa,
     Basis,
     MakePackage,
     Product,
     Propose,
     Recall,
+    RegisterRfa,
     Release,
     ReleaseItem,
+    Wanted,
 )
 from gateway.exchange.parse import build
 from gateway.exchange.parties import Kind, Role
+from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
 from gateway.settings import Settings
 from gateway.settings import read as read_settings
 from gateway.web.app import make_admin, make_app
+from gateway.web.connections import listen
 from gateway.workflows.gateway import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -194,18 +198,13 @@ async def running(world: World) -> AsyncIterator[Running]:
     with wiring.open_gateway(world.instance) as (gateway, config):
         live = Running(world, gateway)
         gateway.now = live.now
-        runners = []
         admin = make_admin(gateway, same_volume=config.same_volume)
-        for app, port in ((make_app(gateway), config.port), (admin, config.admin_port)):
-            runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", port).start()
-            runners.append(runner)
-        try:
+        app = make_app(gateway, config.requests_per_minute)
+        async with (
+            listen(app, "127.0.0.1", config.port, wiring.caps_of(config), drain=1),
+            listen(admin, "127.0.0.1", config.admin_port, drain=1),
+        ):
             yield live
-        finally:
-            for runner in runners:
-                await runner.cleanup()
 
 
 @asynccontextmanager
@@ -233,11 +232,12 @@ class Process:
     world: World
     stderr: int | None = subprocess.DEVNULL
     popen: "subprocess.Popen[bytes] | None" = None
+    program: Sequence[str] = ("-m", "gateway")
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--instance", str(self.world.instance)],
+            [sys.executable, *self.program, "serve", "--instance", str(self.world.instance)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.stderr,
@@ -367,6 +367,64 @@ async def share_with(
         share = str((await propose(releaser, package, authority))["share"])
         await release(releaser, share)
     return share
+
+
+def wanted(investigation: str = "case-1", **over: Any) -> Wanted:
+    """Say what an RFA asks for."""
+    said: dict[str, Any] = {
+        "investigation": investigation,
+        "purpose": "criminal",
+        "crimes": (Crime.WAR_CRIMES,),
+        "products": (Product.EVIDENCE,),
+        "death_penalty": "excluded",
+    }
+    return Wanted(**{**said, **over})
+
+
+async def send_rfa(endpoint: Session, asks: Wanted | None = None, text: str = "Please help") -> str:
+    """Send an RFA as an authority; return its id."""
+    return str((await rfas.send(endpoint, asks or wanted(), text.encode()))["rfa"])
+
+
+async def register(officer: Session, rfa: str, number: str | None = None) -> dict[str, Any]:
+    """Register an RFA for what it states."""
+    shown: dict[str, Any] = (await officer.get(f"/v1/rfas/{rfa}")).json()
+    asks = shown["wanted"]
+    act = RegisterRfa(
+        new_id("stp"),
+        rfa,
+        shown["request"],
+        number or f"M-{rfa[4:12]}",
+        asks["investigation"],
+        asks["purpose"],
+        in_days(90),
+    )
+    return dict(await officer.act(f"/v1/rfas/{rfa}/steps", act))
+
+
+async def assess(
+    officer: Session, rfa: str, *failed: CheckName, valid_to: str | None = None
+) -> dict[str, Any]:
+    """Record the five checks, all met but *failed*."""
+    shown = (await officer.get(f"/v1/rfas/{rfa}")).json()
+    checks = tuple(Check(name, name not in failed, "a note") for name in CheckName)
+    act = AssessRfa(new_id("stp"), rfa, str(shown["request"]), checks, valid_to or in_days(365))
+    return dict(await officer.act(f"/v1/rfas/{rfa}/steps", act))
+
+
+async def admitted_rfa(world: World, authority: str, asks: Wanted | None = None) -> str:
+    """Send an RFA as an authority, register and admit it; return its id."""
+    async with session(world, authority) as endpoint:
+        rfa = await send_rfa(endpoint, asks)
+    async with session(world, "officer") as officer:
+        await register(officer, rfa)
+        await assess(officer, rfa)
+    return rfa
+
+
+def in_days(days: int) -> str:
+    """Return the day so many days from today."""
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
 
 POSTGRES = os.environ.get("GATEWAY_POSTGRES", "")

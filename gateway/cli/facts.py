@@ -60,6 +60,7 @@ def attest(
     from gateway.client.trust import refresh_directory
     from gateway.exchange.acts import Attest, Evidence
     from gateway.exchange.parse import build, plain
+    from gateway.kernel.encoding import digest_of
     from gateway.kernel.errors import MalformedError
     from gateway.kernel.ids import new_id
 
@@ -75,22 +76,22 @@ def attest(
         if cited is None:
             shown = (await session.get(f"/v1/rfas/{rfa}")).json()
             cited = Evidence("rfa", str(shown["request"]), rfa)
-        act = build(
-            {
-                "type": "fact.attest",
-                "id": new_id("att"),
-                "fact": fact,
-                "value": said,
-                "jurisdiction": jurisdiction,
-                "evidence": plain(cited),
-                "valid_from": since or datetime.now(UTC).date().isoformat(),
-                "valid_to": until,
-                "authority": directory.party(authority).id if authority else None,
-                "case": case or None,
-            },
-            Attest,
-        )
-        return await session.act("/v1/attestations", act)
+        stated = {
+            "type": "fact.attest",
+            "fact": fact,
+            "value": said,
+            "jurisdiction": jurisdiction,
+            "evidence": plain(cited),
+            "valid_from": since or datetime.now(UTC).date().isoformat(),
+            "valid_to": until,
+            "authority": directory.party(authority).id if authority else None,
+            "case": case or None,
+        }
+
+        def make() -> Attest:
+            return build({**stated, "id": new_id("att")}, Attest)
+
+        return await session.act_once("/v1/attestations", make, digest_of(stated))
 
     made = run(with_session(as_, work))
     show(made, f"attested as {made['attestation']}, until {until}", as_json=json)
@@ -161,6 +162,7 @@ def amend(
     """Amend an item's facts, such as its consent; every share of it is decided again."""
     from gateway.client.session import Session
     from gateway.exchange.acts import Amend
+    from gateway.kernel.encoding import digest_of
     from gateway.kernel.errors import MalformedError
     from gateway.kernel.ids import new_id
 
@@ -181,8 +183,12 @@ def amend(
         after = {k: v for k, v in {**shown["facts"], **changes}.items() if v is not None}
         if dry_run:
             return {"item": item_id, "before": shown["facts"], "after": after}
-        act = Amend(new_id("amd"), item_id, shown["digest"], after, evidence)
-        return await session.act(f"/v1/items/{item_id}/amendments", act)
+
+        def make() -> Amend:
+            return Amend(new_id("amd"), item_id, shown["digest"], after, evidence)
+
+        target = f"/v1/items/{item_id}/amendments"
+        return await session.act_once(target, make, digest_of(after), evidence.digest)
 
     made = run(with_session(as_, work))
     text = (

@@ -2,7 +2,18 @@
 
 import typer
 
-from gateway.cli import endpoint, facts, history, ledger, overview, policy, rfa, setup, team
+from gateway.cli import (
+    database,
+    endpoint,
+    facts,
+    history,
+    ledger,
+    overview,
+    policy,
+    rfa,
+    setup,
+    team,
+)
 from gateway.cli.demo.play import demo
 
 app = typer.Typer(
@@ -29,6 +40,7 @@ app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
 app.command()(endpoint.receipt)
 app.add_typer(setup.keys, name="keys")
+app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 app.command()(demo)

@@ -47,6 +47,13 @@ def _text(path: Path) -> bytes:
         raise MalformedError(f"{path.name} cannot be read") from None
 
 
+def _mark(content: bytes) -> str:
+    """Return what tells one text from another; sealed twice, it would look different each time."""
+    from gateway.kernel.encoding import hex_sha256
+
+    return hex_sha256(content)
+
+
 def _wanted(
     investigation: str,
     purpose: str,
@@ -210,15 +217,19 @@ def _lines(made: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _act(as_: Path, rfa: str, make: Any, json: bool) -> None:
-    """Read an RFA, let *make* build an officer's act from it, and send that."""
+def _act(as_: Path, rfa: str, make: Any, json: bool, *command: str) -> None:
+    """Read an RFA, let *make* build an officer's act from it, and send that.
+
+    The same *command* after a cut sends the same act again, so that nothing is done twice.
+    """
     from gateway.client.session import Session
     from gateway.client.trust import refresh_directory
 
     async def work(session: Session) -> dict[str, Any]:
         directory = await refresh_directory(session)
         shown = (await session.get(f"/v1/rfas/{rfa}")).json()
-        return await session.act(f"/v1/rfas/{rfa}/steps", make(shown, directory))
+        target = f"/v1/rfas/{rfa}/steps"
+        return await session.act_once(target, lambda: make(shown, directory), *command)
 
     made = run(with_session(as_, work))
     show(made, f"{rfa} is {made['state']}", as_json=json)
@@ -262,7 +273,7 @@ def register(
             due,
         )
 
-    _act(as_, rfa, make, json)
+    _act(as_, rfa, make, json, "register", number, due, investigation, purpose)
 
 
 @app.command("assess")
@@ -297,7 +308,7 @@ def assess(
         checks = tuple(Check(name, name.value not in failed, evidence) for name in CheckName)
         return AssessRfa(new_id("stp"), rfa, shown["request"], checks, valid_to)
 
-    _act(as_, rfa, make, json)
+    _act(as_, rfa, make, json, "assess", valid_to, evidence, *sorted(failed))
 
 
 @app.command("ask")
@@ -308,7 +319,14 @@ def ask(rfa: RfaId, text: TextFile, as_: Path = As, json: bool = Json) -> None:
 
     with explained():
         content = _text(text)
-    _act(as_, rfa, lambda s, d: AskRfa(new_id("stp"), rfa, _sealed(s, d, content)), json)
+    _act(
+        as_,
+        rfa,
+        lambda s, d: AskRfa(new_id("stp"), rfa, _sealed(s, d, content)),
+        json,
+        "ask",
+        _mark(content),
+    )
 
 
 @app.command("tell")
@@ -319,7 +337,14 @@ def tell(rfa: RfaId, text: TextFile, as_: Path = As, json: bool = Json) -> None:
 
     with explained():
         content = _text(text)
-    _act(as_, rfa, lambda s, d: TellRfa(new_id("stp"), rfa, _sealed(s, d, content)), json)
+    _act(
+        as_,
+        rfa,
+        lambda s, d: TellRfa(new_id("stp"), rfa, _sealed(s, d, content)),
+        json,
+        "tell",
+        _mark(content),
+    )
 
 
 @app.command("extend")
@@ -328,7 +353,15 @@ def extend(rfa: RfaId, due: Due, reason: Reason, as_: Path = As, json: bool = Js
     from gateway.exchange.acts import ExtendRfa
     from gateway.kernel.ids import new_id
 
-    _act(as_, rfa, lambda _, __: ExtendRfa(new_id("stp"), rfa, due, reason), json)
+    _act(
+        as_,
+        rfa,
+        lambda _, __: ExtendRfa(new_id("stp"), rfa, due, reason),
+        json,
+        "extend",
+        due,
+        reason,
+    )
 
 
 @app.command("answer")
@@ -366,7 +399,7 @@ def answer(
             return AnswerRfa(new_id("stp"), rfa, "no_material", named, sealed)
         return AnswerRfa(new_id("stp"), rfa, "service" if service else "packages", named, sealed)
 
-    _act(as_, rfa, make, json)
+    _act(as_, rfa, make, json, "answer", _mark(content))
 
 
 @app.command("decline")
@@ -381,7 +414,7 @@ def decline(rfa: RfaId, text: TextFile, reason: Reason, as_: Path = As, json: bo
     def make(shown: dict[str, Any], directory: Any) -> DeclineRfa:
         return DeclineRfa(new_id("stp"), rfa, _sealed(shown, directory, content), reason)
 
-    _act(as_, rfa, make, json)
+    _act(as_, rfa, make, json, "decline", _mark(content), reason)
 
 
 @app.command("reopen")
@@ -390,7 +423,15 @@ def reopen(rfa: RfaId, due: Due, reason: Reason, as_: Path = As, json: bool = Js
     from gateway.exchange.acts import ReopenRfa
     from gateway.kernel.ids import new_id
 
-    _act(as_, rfa, lambda _, __: ReopenRfa(new_id("stp"), rfa, due, reason), json)
+    _act(
+        as_,
+        rfa,
+        lambda _, __: ReopenRfa(new_id("stp"), rfa, due, reason),
+        json,
+        "reopen",
+        due,
+        reason,
+    )
 
 
 @app.command("close")
@@ -399,7 +440,7 @@ def close(rfa: RfaId, as_: Path = As, json: bool = Json) -> None:
     from gateway.exchange.acts import CloseRfa
     from gateway.kernel.ids import new_id
 
-    _act(as_, rfa, lambda _, __: CloseRfa(new_id("stp"), rfa), json)
+    _act(as_, rfa, lambda _, __: CloseRfa(new_id("stp"), rfa), json, "close")
 
 
 @app.command("record")
@@ -432,17 +473,13 @@ def record(
     async def work(session: Session) -> dict[str, Any]:
         directory = await refresh_directory(session)
         async with client.deposited(session, [source], lambda _: None) as (scanned,):
-            act = RecordRfa(
-                new_id("stp"),
-                new_id("rfa"),
-                directory.party(authority).id,
-                wanted,
-                scanned.item,
-                received,
-                number,
-                due,
-            )
-            return await session.act("/v1/rfas/paper", act)
+            party = directory.party(authority).id
+
+            def make() -> RecordRfa:
+                step, rfa = new_id("stp"), new_id("rfa")
+                return RecordRfa(step, rfa, party, wanted, scanned.item, received, number, due)
+
+            return await session.act_once("/v1/rfas/paper", make, number, scanned.item)
 
     with explained():
         _text(scan)
@@ -470,7 +507,9 @@ def confirm(rfa: RfaId, as_: Path = As, json: bool = Json) -> None:
     from gateway.exchange.acts import ConfirmRfa
     from gateway.kernel.ids import new_id
 
-    _act(as_, rfa, lambda shown, _: ConfirmRfa(new_id("stp"), rfa, shown["request"]), json)
+    _act(
+        as_, rfa, lambda shown, _: ConfirmRfa(new_id("stp"), rfa, shown["request"]), json, "confirm"
+    )
 
 
 @app.command("strike")
@@ -479,4 +518,4 @@ def strike(rfa: RfaId, reason: Reason, as_: Path = As, json: bool = Json) -> Non
     from gateway.exchange.acts import StrikeRfa
     from gateway.kernel.ids import new_id
 
-    _act(as_, rfa, lambda _, __: StrikeRfa(new_id("stp"), rfa, reason), json)
+    _act(as_, rfa, lambda _, __: StrikeRfa(new_id("stp"), rfa, reason), json, "strike", reason)

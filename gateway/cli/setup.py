@@ -28,7 +28,16 @@ def init(
     ] = False,
     audience: Annotated[str, typer.Option(help="What request tokens are made for.")] = "",
     url: Annotated[str, typer.Option(help="Where clients find it, if behind a proxy.")] = "",
-    database: Annotated[str, typer.Option(help="Database URL.")] = "sqlite:///data/gateway.db",
+    database: Annotated[
+        str, typer.Option(help="Database URL, without a password.")
+    ] = "sqlite:///data/gateway.db",
+    password_file: Annotated[
+        Optional[Path],
+        typer.Option("--database-password-file", help="File with the database role's password."),
+    ] = None,
+    check_database: Annotated[
+        bool, typer.Option("--check-database", help="See that the database answers and is durable.")
+    ] = False,
     policy: Annotated[Optional[Path], typer.Option(help="Policy folder to start from.")] = None,
     port: Annotated[int, typer.Option(help="Port of the HTTP service.")] = 8443,
     admin_port: Annotated[int, typer.Option(help="Port of health and metrics.")] = 8444,
@@ -56,12 +65,14 @@ def init(
             audience=audience or url or f"http://127.0.0.1:{port}",
             origin=f"evidence-gateway/{instance.name}",
             database=database,
+            database_password_file=str(password_file.resolve()) if password_file else "",
             head_copy=str(head_copy.resolve()) if head_copy else "data/head-copy",
             same_volume=same_volume,
             port=port,
             admin_port=admin_port,
             url=url,
         )
+        wiring.check_new_database(instance, config, reach=check_database)
         wiring.init_instance(
             instance,
             config,

@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -203,8 +204,6 @@ def propose(
     """Propose a package to authorities, a share and a signed order for each, and see the decisions."""
     from gateway.client.session import Session
     from gateway.client.trust import refresh_directory
-    from gateway.exchange.acts import Propose
-    from gateway.kernel.ids import new_id
 
     async def work(session: Session) -> list[dict[str, Any]]:
         directory = await refresh_directory(session)
@@ -212,11 +211,19 @@ def propose(
         with steps("propose", len(parties)) as progress:
             made = []
             for party in parties:
-                made.append(await session.act("/v1/shares", Propose(new_id("shr"), package, party)))
+                act = partial(_proposal, package, party)
+                made.append(await session.act_once("/v1/shares", act, package, party))
                 progress(1)
         return made
 
     _show_each(run(with_session(as_, work)), _said, as_json=json)
+
+
+def _proposal(package: str, party: str) -> Any:
+    from gateway.exchange.acts import Propose
+    from gateway.kernel.ids import new_id
+
+    return Propose(new_id("shr"), package, party)
 
 
 def _show_each(

@@ -76,6 +76,10 @@ class KeyFolder:
             os.fsync(handle.fileno())
         temporary.replace(folder / name)
 
+    def forget(self, name: str) -> None:
+        """Forget what was kept under *name*."""
+        (self.path / "state" / name).unlink(missing_ok=True)
+
     def directory(self) -> Directory | None:
         """Return the directory view last seen, verified from the pinned root."""
         data = self.state("directory")

@@ -35,6 +35,7 @@ from gateway.kernel.encoding import Json, hex_sha256, un_b64url
 from gateway.kernel.errors import (
     ConflictError,
     MalformedError,
+    RateLimitedError,
     UnavailableError,
     VerificationError,
 )
@@ -172,10 +173,11 @@ async def _resume(
             return
         try:
             await _range(session, share, item.n, at, path, progress)
-        except UnavailableError:
+        except (UnavailableError, RateLimitedError) as error:
             if attempt == _RANGE_TRIES - 1:
                 raise
-            await asyncio.sleep(0.3 * 2**attempt)
+            told = error.retry_after if isinstance(error, RateLimitedError) else 0
+            await asyncio.sleep(max(0.3 * 2**attempt, min(told, 60)))
 
 
 async def _range(

@@ -77,11 +77,11 @@ async def deposited(
         try:
             records.append(await _deposit(session, source, digests, keys[-1], progress))
         except ConflictError:  # completed before, with other facts: it becomes another item
-            _forget(session, keys[-1])
+            session.folder.forget(keys[-1])
             records.append(await _deposit(session, source, digests, keys[-1], progress))
     yield records
     for key in keys:
-        _forget(session, key)
+        session.folder.forget(key)
 
 
 async def _deposit(
@@ -139,7 +139,7 @@ async def _upload(
         try:
             await _parts(session, kept.decode(), source.path, progress)
         except (ConflictError, NotFoundError):
-            _forget(session, key)  # spoiled or swept: begin again under a new key
+            session.folder.forget(key)  # spoiled or swept: begin again under a new key
         else:
             return kept.decode()
     upload = new_id("upl")
@@ -168,10 +168,6 @@ async def _parts(session: Session, upload: str, path: Path, progress: Progress) 
             await session.request("PATCH", f"/v1/uploads/{upload}", data, headers)
             at += len(data)
             progress(len(data))
-
-
-def _forget(session: Session, key: str) -> None:
-    (session.folder.path / "state" / key).unlink(missing_ok=True)
 
 
 def sync(handle: BinaryIO) -> None:

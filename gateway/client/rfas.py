@@ -8,16 +8,15 @@ from gateway.client.trust import refresh_directory
 from gateway.envelope import parse_recipient, seal_bytes, unseal_bytes
 from gateway.exchange import messages, rfa_messages
 from gateway.exchange.directory import Directory
+from gateway.exchange.parse import plain
 from gateway.exchange.parties import Kind, Party, Status, Use
 from gateway.exchange.rfa_acts import Wanted
 from gateway.exchange.rfa_messages import RfaMessage, sign_rfa_message
-from gateway.kernel.encoding import Json, b64url, un_b64url
+from gateway.kernel.encoding import Json, b64url, digest_of, hex_sha256, un_b64url
 from gateway.kernel.errors import ConflictError, VerificationError
 from gateway.kernel.ids import new_id
 from gateway.kernel.signing import unverified_payload
 from gateway.kernel.time import spell
-
-_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +44,51 @@ def seal_for(party: Party, content: bytes, now: datetime) -> str:
     return b64url(seal_bytes(content, [parse_recipient(key) for key in chosen]))
 
 
-async def send(
-    session: Session, wanted: Wanted, content: bytes, *, rfa: str | None = None
-) -> dict[str, Json]:
-    """Send an RFA as an authority. With the *rfa* of an earlier try, it is the same one again."""
-    about = rfa_messages.About.REQUEST
-    return await _post(session, "/v1/rfas", rfa or new_id("rfa"), about, content, wanted=wanted)
+async def send(session: Session, wanted: Wanted, content: bytes) -> dict[str, Json]:
+    """Send an RFA as an authority. Called again after a cut with the same, it is the same RFA."""
+    command = ("rfa", digest_of(plain(wanted)), hex_sha256(content))
+    directory = await refresh_directory(session)
+
+    def make() -> bytes:
+        about = rfa_messages.About.REQUEST
+        return _signed(session, directory, new_id("rfa"), about, content, wanted=wanted)
+
+    return await session.send_once("/v1/rfas", make, *command)
 
 
 async def add(session: Session, rfa: str, content: bytes, reply_to: str | None) -> dict[str, Json]:
     """Add something to an RFA as its authority: the reply to a question, or unasked."""
-    about, target = rfa_messages.About.INFORMATION, f"/v1/rfas/{rfa}/messages"
-    return await _post(session, target, rfa, about, content, in_reply_to=reply_to)
+    directory = await refresh_directory(session)
+
+    def make() -> bytes:
+        about = rfa_messages.About.INFORMATION
+        return _signed(session, directory, rfa, about, content, in_reply_to=reply_to)
+
+    return await session.send_once(f"/v1/rfas/{rfa}/messages", make, hex_sha256(content))
 
 
 async def withdraw(session: Session, rfa: str) -> dict[str, Json]:
     """Withdraw an RFA as its authority."""
-    about = rfa_messages.About.WITHDRAWAL
-    return await _post(session, f"/v1/rfas/{rfa}/messages", rfa, about, None)
+    directory = await refresh_directory(session)
+
+    def make() -> bytes:
+        return _signed(session, directory, rfa, rfa_messages.About.WITHDRAWAL, None)
+
+    return await session.send_once(f"/v1/rfas/{rfa}/messages", make, "withdraw")
 
 
-async def _post(
+def _signed(
     session: Session,
-    target: str,
+    directory: Directory,
     rfa: str,
     about: rfa_messages.About,
     content: bytes | None,
     *,
     wanted: Wanted | None = None,
     in_reply_to: str | None = None,
-) -> dict[str, Json]:
-    """Sign a message and send it; its content sealed to the mechanism's people."""
-    directory, now = await refresh_directory(session), datetime.now(UTC)
+) -> bytes:
+    """Return a signed message, its content sealed to the mechanism's people."""
+    now = datetime.now(UTC)
     mechanism, profile = directory.mechanism(), session.folder.profile
     message = RfaMessage(
         v=1,
@@ -91,8 +103,7 @@ async def _post(
         wanted=wanted,
         content=seal_for(mechanism, content, now) if content is not None else None,
     )
-    container = sign_rfa_message(message, session.folder.message_signer())
-    return (await session.request("POST", target, container, _JSON)).json()
+    return sign_rfa_message(message, session.folder.message_signer())
 
 
 async def read(session: Session, rfa: str) -> list[Opened]:

@@ -2,10 +2,11 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -16,7 +17,7 @@ from gateway.client.profile import KeyFolder
 from gateway.exchange import tokens
 from gateway.exchange.parse import decode, plain
 from gateway.kernel import errors
-from gateway.kernel.encoding import Json, canonical_json, parse_json, sha256
+from gateway.kernel.encoding import Json, canonical_json, digest_of, parse_json, sha256
 from gateway.kernel.signing import Signer
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ _ERRORS: dict[int, type[errors.GatewayError]] = {
 }
 _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds, doubled at each try
+_USUAL = 5  # seconds: what a gateway that failed for a moment says
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -69,7 +71,7 @@ class Session:
             issuer=self.folder.profile.actor,
             audience=self.folder.profile.audience,
             request=tokens.Request(method, target, sha256(body)),
-            now=datetime.now(UTC),
+            now=_now(),
         )
 
     @asynccontextmanager
@@ -106,8 +108,7 @@ class Session:
             except (errors.UnavailableError, errors.RateLimitedError) as error:
                 if attempt == _TRIES - 1:
                     raise
-                told = error.retry_after if isinstance(error, errors.RateLimitedError) else 0
-                await asyncio.sleep(max(pause, min(told, 60)))
+                await asyncio.sleep(max(pause, _told(error)))
                 pause *= 2
         raise errors.UnavailableError("the gateway does not answer")
 
@@ -119,6 +120,61 @@ class Session:
         """Send an act as a signed order."""
         body = canonical_json({"act": plain(act), "sig2": None})
         return (await self.request("POST", target, body, _JSON)).json()
+
+    async def act_once(
+        self, target: str, make: Callable[[], object], *command: str
+    ) -> dict[str, Json]:
+        """Send the act of a *command*; if an earlier run of it was left without an answer, the same act.
+
+        So a command that is run again after a cut does nothing twice: ids are minted once.
+        """
+
+        def body() -> bytes:
+            return canonical_json({"act": plain(make()), "sig2": None})
+
+        return await self.send_once(target, body, *command)
+
+    async def send_once(
+        self, target: str, make: Callable[[], bytes], *command: str
+    ) -> dict[str, Json]:
+        """Send a body that is kept until it is answered, and sent again as it was by the same *command*."""
+        name = f"sent-{digest_of([target, *command])[:32]}"
+        body = self.folder.state(name)
+        if body is None:
+            body = make()
+            self.folder.keep(name, body)
+        try:
+            answer = (await self.request("POST", target, body, _JSON)).json()
+        except (errors.UnavailableError, errors.RateLimitedError):
+            raise  # nobody knows whether it was done
+        except errors.GatewayError:
+            self.folder.forget(name)
+            raise
+        self.folder.forget(name)
+        return answer
+
+
+def _told(error: errors.UnavailableError | errors.RateLimitedError) -> int:
+    """Return for how many seconds the gateway asked to wait, if for longer than it usually does."""
+    usual = isinstance(error, errors.UnavailableError) and error.retry_after <= _USUAL
+    return 0 if usual else min(error.retry_after, 60)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _clock_hint(headers: Any) -> str:
+    """Say by how much this machine's clock differs from the gateway's, if tokens cannot bear it."""
+    try:
+        theirs = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return ""
+    ahead = round((_now() - theirs.replace(tzinfo=UTC)).total_seconds())
+    if abs(ahead) < tokens.LEEWAY:
+        return ""
+    how = f"{ahead} s ahead of" if ahead > 0 else f"{-ahead} s behind"
+    return f" (this machine's clock is {how} the gateway's: set it, then try again)"
 
 
 def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
@@ -132,6 +188,8 @@ def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
     if status == 429:
         return errors.RateLimitedError(detail, retry_after=seconds)
     kind = _ERRORS.get(status)
+    if kind is errors.UnauthorizedError:
+        return errors.UnauthorizedError(detail + _clock_hint(headers))
     if kind is errors.MalformedError:
         return errors.MalformedError(detail, field=field)
     return kind(detail) if kind else errors.UnavailableError(detail, retry_after=seconds)

@@ -72,11 +72,11 @@ def _check(value: Json, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
     match value:
+        case str():  # first, because most of what is checked is text, and most text ASCII
+            if not value.isascii() and _SURROGATE.search(value):
+                raise MalformedError("text is not valid Unicode")
         case None | bool():
             pass
-        case str():
-            if _SURROGATE.search(value):
-                raise MalformedError("text is not valid Unicode")
         case int():
             if abs(value) > MAX_SAFE_INTEGER:
                 raise MalformedError("integer beyond 2**53 - 1")

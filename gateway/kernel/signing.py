@@ -9,6 +9,7 @@ is null until the directory says that a second signature is due.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import nacl.exceptions
@@ -70,6 +71,7 @@ class KeySigner:
         return f"KeySigner({thumbprint(self.public_key)})"
 
 
+@lru_cache(maxsize=4096)  # keys are named at every request, and there are few of them
 def thumbprint(public_key: bytes) -> str:
     """Return the RFC 7638 thumbprint of an Ed25519 key (RFC 8037, appendix A.3): 43 characters."""
     members = {"crv": "Ed25519", "kty": "OKP", "x": b64url(public_key)}

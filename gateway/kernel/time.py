@@ -5,6 +5,7 @@ Nothing here reads a clock: the core is given the time.
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from gateway.kernel.errors import MalformedError
 
@@ -12,6 +13,7 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+@lru_cache(maxsize=4096)  # the terms of keys are read at every request
 def instant(text: str) -> datetime:
     """Read `2026-11-23T16:18:00Z`; no other spelling is taken. Raises MalformedError."""
     try:

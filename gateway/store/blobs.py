@@ -1,6 +1,7 @@
 """Bodies as immutable part blobs under random names. A write is durable once `put` has returned."""
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,22 +43,21 @@ class LocalBlobs:
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Stream bytes [start, end) of a blob, a MiB at a time. Raises NotFoundError."""
         try:
-            with self._path(name).open("rb", buffering=0) as handle:
-                handle.seek(start)
+            with self._open(name) as handle:
                 left = (handle.seek(0, os.SEEK_END) if end is None else end) - start
                 handle.seek(start)
                 while left > 0 and (data := handle.read(min(_READ, left))):
                     left -= len(data)
                     yield data
-        except FileNotFoundError:
-            raise NotFoundError("a body is missing from the blob store") from None
+        except OSError as error:
+            raise _missing(error) from None
 
     def size(self, name: str) -> int:
         """Return the bytes of a blob. Raises NotFoundError."""
         try:
-            return self._path(name).stat().st_size
-        except FileNotFoundError:
-            raise NotFoundError("a body is missing from the blob store") from None
+            return self._path(name).stat(follow_symlinks=False).st_size
+        except OSError as error:
+            raise _missing(error) from None
 
     def names(self) -> Iterator[str]:
         """Yield the names of all blobs, and remove what a crash left half-written."""
@@ -70,6 +70,16 @@ class LocalBlobs:
     def delete(self, name: str) -> None:
         """Remove a blob that no row names."""
         self._path(name).unlink(missing_ok=True)
+
+    def _open(self, name: str) -> io.FileIO:
+        """Open a blob; a link in its place is none, or it would serve any file of the machine."""
+        path = self._path(name)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            return io.FileIO(os.open(path.name, flags, dir_fd=folder), "rb")
+        finally:
+            os.close(folder)
 
     def _path(self, name: str) -> Path:
         check_id(name, "blb")
@@ -93,3 +103,9 @@ class LocalBlobs:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _missing(error: OSError) -> Exception:
+    if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+        return NotFoundError("a body is missing from the blob store")
+    return error

@@ -1,20 +1,29 @@
-"""Connecting: durable by our own setting, one server per database, schema brought up to date."""
+"""Connecting: durable by our own setting, and the schema brought up to date."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from gateway.kernel.errors import UnavailableError
+from gateway.kernel.errors import GatewayError, UnavailableError
+from gateway.store.postgres import MAKE_DURABLE
 
-_LOCK = 0x65766964  # "evid": the advisory lock of the server that integrates the ledger
+_SINGLES = 8  # connections kept; in a burst there is one for each thread that works for requests
+_OPTIONS = {
+    "client_encoding": "utf8",
+    "connect_timeout": "5",  # seconds
+    # A connection whose other end is gone without a word is given up after 25 s.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # milliseconds
+}
 
 
 def connect(url: str, *, writer: bool = False) -> Engine:
@@ -24,14 +33,51 @@ def connect(url: str, *, writer: bool = False) -> Engine:
         engine = create_engine(url, poolclass=QueuePool, pool_size=connections, max_overflow=more)
         _sqlite(engine, writer=writer)
         return engine
-    # A reader sees one snapshot, as on SQLite: a proof is made of several queries.
-    level = "READ COMMITTED" if writer else "REPEATABLE READ"
-    engine = create_engine(url, isolation_level=level, pool_size=connections, max_overflow=more)
+    engine = create_engine(
+        url,
+        # A reader sees one snapshot, as on SQLite: a proof is made of several queries.
+        isolation_level="READ COMMITTED" if writer else "REPEATABLE READ",
+        pool_size=connections,
+        max_overflow=more,
+        # After a restart of the database every pooled connection is dead: find out before the work.
+        pool_pre_ping=True,
+        connect_args=_options(make_url(url)),
+    )
+    event.listen(engine, "connect", _postgresql)
+    return engine
+
+
+def _options(url: URL) -> dict[str, str]:
+    return {name: value for name, value in _OPTIONS.items() if name not in url.query}
+
+
+def connect_single(url: URL) -> Engine:
+    """Return an engine whose statements stand alone: each is committed, and sees all that was before."""
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, poolclass=QueuePool, pool_size=_SINGLES, max_overflow=24)
+        _sqlite_settings(engine)
+        return engine
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=_SINGLES,
+        max_overflow=24,
+        # No ping before each read: after a restart of the database one read fails, and is repeated.
+        connect_args=_options(url),
+    )
     event.listen(engine, "connect", _postgresql)
     return engine
 
 
 def _sqlite(engine: Engine, *, writer: bool) -> None:
+    _sqlite_settings(engine)
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _sqlite_settings(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # the driver's own implicit BEGIN would hide ours
@@ -45,61 +91,48 @@ def _sqlite(engine: Engine, *, writer: bool) -> None:
         ):
             raw.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _begin(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
-
 
 def _postgresql(raw: Any, _record: object) -> None:
     with raw.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
+        cursor.execute(MAKE_DURABLE)
     raw.commit()
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema up to date, on an empty or an older database."""
+def _scripts() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def schema_state(conn: Connection) -> str:
+    """Tell how the schema stands to this program: absent, older, current or newer."""
+    scripts = ScriptDirectory.from_config(_scripts())
+    found = MigrationContext.configure(conn).get_current_heads()
+    if not found:
+        return "absent"
+    if found == (scripts.get_current_head(),):
+        return "current"
+    known = {script.revision for script in scripts.walk_revisions()}
+    return "older" if set(found) <= known else "newer"
+
+
+def upgrade(engine: Engine) -> bool:
+    """Bring the schema up to date, on an empty or an older database; tell whether that was needed.
+
+    A schema that is current asks for no right to change it. Raises UnavailableError if it is newer
+    than this program.
+    """
+    config = _scripts()
     with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
-
-
-def check_durable(engine: Engine) -> None:
-    """Raise UnavailableError if the PostgreSQL server would lose what it acknowledged."""
-    if engine.dialect.name == "sqlite":
-        return
-    with engine.connect() as conn:
-        for name in ("fsync", "full_page_writes"):
-            if conn.execute(text(f"SHOW {name}")).scalar() != "on":
-                raise UnavailableError(f"the database runs with {name}=off: switch it on first")
-
-
-@contextmanager
-def only_server(engine: Engine) -> Iterator[None]:
-    """Hold the one place of the server on this database. Raises UnavailableError if it is taken."""
-    if engine.dialect.name == "sqlite":
-        path = Path(str(engine.url.database) + ".lock")
-        with path.open("a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise _taken() from None
-            yield
-        return
-    # A connection of its own: a pooled one could be recycled, and the lock silently lost with it.
-    lone = create_engine(engine.url, isolation_level="AUTOCOMMIT")
-    try:
-        with lone.connect() as conn:
-            if not conn.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})")).scalar():
-                raise _taken()
-            yield
-    finally:
-        lone.dispose()
-
-
-def _taken() -> UnavailableError:
-    return UnavailableError("another gateway server already runs on this database: stop it first")
+        state = schema_state(conn)
+        if state == "newer":
+            raise UnavailableError(
+                "the schema is newer than this program: install the newer program"
+            )
+        if state != "current":
+            config.attributes["connection"] = conn
+            command.upgrade(config, "head")
+    return state != "current"
 
 
 def reachable(engine: Engine) -> bool:
@@ -107,5 +140,5 @@ def reachable(engine: Engine) -> bool:
     try:
         with engine.connect() as conn:
             return conn.execute(text("SELECT 1")).scalar() == 1
-    except OperationalError:
+    except (DBAPIError, GatewayError):
         return False

@@ -49,8 +49,8 @@ def quarantine_reason(conn: Connection, copy: HeadCopy, verifier: Verifier) -> s
     No file and an empty log is a beginning; no file and a log with entries is not. A new instance has
     a copy of the empty log.
     """
+    note = copy.read()  # before the ledger, which may grow meanwhile, and the copy with it
     size, _ = ledger.head(conn)
-    note = copy.read()
     if note is None:
         return "the copy of the ledger head is missing" if size else None
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from gateway.exchange.messages import Message
 from gateway.kernel.time import instant
@@ -40,10 +40,14 @@ def put(conn: Connection, message: Message, container: bytes) -> None:
 
 def after(conn: Connection, recipient: str, cursor: int, limit: int) -> list[Kept]:
     """Return up to *limit* messages numbered above *cursor*."""
-    query = (
-        select(messages.c.seq, messages.c.container)
-        .where(messages.c.recipient == recipient, messages.c.seq > cursor)
-        .order_by(messages.c.seq)
-        .limit(limit)
-    )
-    return [Kept(row.seq, row.container) for row in conn.execute(query)]
+    values = {"recipient": recipient, "cursor": cursor, "most": limit}
+    return [Kept(seq, container) for seq, container in conn.execute(_AFTER, values)]
+
+
+# Made once: to build it and work out its name in the cache costs more than the database does.
+_AFTER = (
+    select(messages.c.seq, messages.c.container)
+    .where(messages.c.recipient == bindparam("recipient"), messages.c.seq > bindparam("cursor"))
+    .order_by(messages.c.seq)
+    .limit(bindparam("most"))
+)

@@ -58,8 +58,15 @@ def keep_answer(conn: Connection, name: str, actor: str, body_digest: str, answe
     conn.execute(insert(creations), values)
 
 
-def spend(conn: Connection, actor: str, token_id: str, expires: int) -> bool:
-    """Spend a token; return False if it was spent before."""
+def spend(conn: Connection, order: Order, actor: str, token_id: str, expires: int) -> bool:
+    """Spend the token of an order; return False if it was spent before.
+
+    Of an order that is kept it was, even if the table of tokens has forgotten it since: were the clock
+    set back, it would pass for a fresh one.
+    """
+    kept = select(orders.c.digest).where(orders.c.digest == order.digest)
+    if conn.execute(kept).first() is not None:
+        return False
     dialect = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
     values = {"actor": actor, "jti": token_id, "exp": expires}
     spent = dialect(jti).values(values).on_conflict_do_nothing().returning(jti.c.jti)

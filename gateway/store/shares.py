@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from gateway.exchange.acts import Approve, Consult, MakePackage, Propose, act_of
 from gateway.exchange.shares import State, Step, advance
@@ -106,6 +117,33 @@ def get(conn: Connection, name: str) -> Share:
     row = conn.execute(select(shares).where(shares.c.id == name)).first()
     if row is None:
         raise NotFoundError("no such share")
+    return Share(row.id, row.package, row.recipient, row.proposer, State(row.state), row.at)
+
+
+def for_recipient(
+    conn: Connection, name: str, recipient: str, states: Iterable[State]
+) -> Share | None:
+    """Return a share that its recipient may know of, or None.
+
+    One query whatever the reason is that there is none: what is another's, what is not offered yet and
+    what never was must take equally long. *states* are those in which it may be known; a recalled share
+    only if it had been available before.
+    """
+    offered = exists().where(
+        share_events.c.share == shares.c.id, share_events.c.state == State.AVAILABLE.value
+    )
+    # No IN: SQLite would fill a table of its values for a row that is there, and only then. It shows.
+    known = case(
+        *(
+            (shares.c.state == state.value, offered if state is State.RECALLED else true())
+            for state in states
+        ),
+        else_=false(),
+    )
+    query = select(shares).where(shares.c.id == name, shares.c.recipient == recipient, known)
+    row = conn.execute(query).first()
+    if row is None:
+        return None
     return Share(row.id, row.package, row.recipient, row.proposer, State(row.state), row.at)
 
 

@@ -468,6 +468,12 @@ APPEND_ONLY = (
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 
+ONLY_UPDATED = ("uploads", "parts", "shares", "servings", "heads", "rfas")
+"""Tables whose rows are changed and never removed: the server's role may not DELETE."""
+
+ONLY_REMOVED = ("jti", "edges", "opening_keys")
+"""Tables whose rows are removed and never changed: the server's role may not UPDATE."""
+
 
 def guards(dialect: str, tables: Sequence[str]) -> list[str]:
     """Return the statements that make the database refuse changes to *tables*, which are append-only.

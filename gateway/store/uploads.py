@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from gateway.exchange.acts import Complete, OpenUpload, Particulars
 from gateway.exchange.parse import decode, plain
@@ -77,6 +77,36 @@ def get(conn: Connection, upload: str, actor: str) -> Upload:
     if row is None:
         raise NotFoundError("no such upload")
     return Upload(row.id, row.actor, row.size, row.suite, State(row.state), row.secrets)
+
+
+def open_of(conn: Connection, actor: str) -> tuple[int, int]:
+    """Return how many uploads an actor has open, and the bytes that they are to have in all."""
+    query = select(func.count(), func.coalesce(func.sum(uploads.c.size), 0)).where(
+        uploads.c.actor == actor, uploads.c.state == State.OPEN.value
+    )
+    number, size = conn.execute(query).one()
+    return int(number), int(size)
+
+
+def open_since(conn: Connection, before: datetime, limit: int) -> list[str]:
+    """Return uploads that are open and were begun before a moment, the oldest first."""
+    query = select(uploads.c.id).where(uploads.c.state == State.OPEN.value, uploads.c.at < before)
+    return [row.id for row in conn.execute(query.order_by(uploads.c.at).limit(limit))]
+
+
+def is_open(conn: Connection, upload: str) -> bool:
+    """Tell whether an upload is neither complete nor spoiled."""
+    query = select(uploads.c.state).where(uploads.c.id == upload)
+    return conn.execute(query).scalar() == State.OPEN.value
+
+
+def drop(conn: Connection, upload: str) -> list[str]:
+    """Give up an upload that is not complete: erase its key, forget its blobs, and return their names."""
+    spoil(conn, upload)
+    named = parts.c.upload == upload, parts.c.blob.is_not(None)
+    names = [str(row.blob) for row in conn.execute(select(parts.c.blob).where(*named))]
+    conn.execute(update(parts).where(*named).values(blob=None))
+    return names
 
 
 def parts_of(conn: Connection, upload: str) -> list[Part]:

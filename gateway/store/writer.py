@@ -3,6 +3,9 @@
 Nobody is answered before COMMIT has returned. On any exception the transaction is rolled back and the
 in-memory tree edge thrown away, because an edge ahead of the database is how logs fork. Jobs that
 only add entries share a transaction, by draining the queue; a workflow has one of its own.
+
+A new connection may lead to another database than the last one: a standby that was promoted too early,
+or a backup. So the tree is then loaded anew, and must still hold what was last acknowledged.
 """
 
 import queue
@@ -13,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from gateway.exchange.entries import RECIPIENT_SLOTS, Entry
-from gateway.kernel.errors import UnavailableError
+from gateway.kernel.errors import QuarantinedError, UnavailableError
 from gateway.kernel.ids import id_bytes, new_id
 from gateway.kernel.signing import Signer
 from gateway.ledger import Checkpoint, Edge, commit, encode_openings, new_key, only, seal
@@ -85,7 +88,12 @@ class Writer:
         self._edge: Edge | None = None  # the tree as committed, or None: load it
         self._pending: Edge | None = None  # the tree as this transaction would leave it
         self._next: _Queued | None = None
+        self.connections = 0
+        """How often the database was connected to anew, because it had gone away."""
+        self._known: tuple[int, bytes] | None = None  # the last head that was acknowledged
         self._hooks: list[Callable[[], None]] = []
+        self._loss_hooks: list[Callable[[str], None]] = []
+        event.listen(engine, "connect", self._forget)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -100,6 +108,10 @@ class Writer:
     def on_commit(self, hook: Callable[[], None]) -> None:
         """Call *hook* on the writer's thread after each commit: to wake those who wait."""
         self._hooks.append(hook)
+
+    def on_loss(self, hook: Callable[[str], None]) -> None:
+        """Call *hook* with the reason if the database turns out to have lost what was acknowledged."""
+        self._loss_hooks.append(hook)
 
     def submit(self, job: Callable[[Transaction], T], *, entries_only: bool = False) -> Future[T]:
         """Queue a job: SQL only, a few milliseconds. Its future has the result once it is durable.
@@ -144,13 +156,16 @@ class Writer:
         try:
             with self._engine.begin() as conn:
                 tx = Transaction(conn, self._log)
+                self._edge = self._edge or self._load(conn)
                 results = [queued.job(tx) for queued in batch]
                 self._integrate(tx)
         except BaseException as error:  # whatever it was, its caller must hear of it
             self._edge = self._pending = None
             self._fail(batch, error)
             return
-        self._edge, self._pending = self._pending or self._edge, None
+        if self._pending is not None:
+            self._edge, self._pending = self._pending, None
+            self._known = self._edge.size, self._edge.root()
         for queued, result in zip(batch, results, strict=True):
             queued.future.set_result(result)
         for hook in self._hooks:
@@ -169,9 +184,27 @@ class Writer:
         if not tx.leaves:
             return
         # An edge is changed in place, so it is out of reach until COMMIT has returned.
-        edge, self._edge = self._edge or ledger.load_edge(tx.conn), None
+        edge, self._edge = self._edge or self._load(tx.conn), None
         ledger.append(tx.conn, edge, tx.leaves)
         ledger.keep_openings(tx.conn, tx.sealed)
         signed = Checkpoint(self._log.origin, edge.size, edge.root()).sign(self._log.signer)
         ledger.keep_checkpoint(tx.conn, edge.size, signed)
         self._pending = edge
+
+    def _forget(self, _raw: object, _record: object) -> None:
+        """Throw the tree away: a new connection is made on the writer's thread, before its work."""
+        self._edge = None
+        self.connections += 1
+
+    def _load(self, conn: Connection) -> Edge:
+        """Load the tree. Raises QuarantinedError if it is not the one that was acknowledged, grown."""
+        edge = ledger.load_edge(conn)
+        if self._known is not None:
+            size, root = self._known
+            if edge.size < size or (size and ledger.root_at(conn, size) != root):
+                reason = f"the database came back without the {size} entries it had acknowledged"
+                for hook in self._loss_hooks:
+                    hook(reason)
+                raise QuarantinedError(f"read-only quarantine: {reason}")
+        self._known = edge.size, edge.root()
+        return edge

@@ -1,26 +1,30 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 import aiohttp.http
 from aiohttp import web, web_response
-from prometheus_client import generate_latest
+from prometheus_client import Counter, Histogram, generate_latest
 
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
 from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
-from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
-from gateway.web.problems import Handler, Unparsable, problems
+from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
+from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
+from gateway.web.problems import Handler, problems
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway
 
 _THREADS = 24
-_UNPARSABLE = Unparsable()
+_READERS = {"sqlite": 1, "postgresql": 8}
+"""Threads for quick reads. SQLite's file of spent tokens has one lock: a second thread would wait for
+it, and waking now one thread, now another costs more than the read. PostgreSQL is waited for."""
 _SMALL_RANGES = 60  # a minute and key
 _REFUSALS = 300  # a minute and key
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
@@ -35,10 +39,11 @@ def check_parser() -> None:
             raise UnavailableError("aiohttp runs without its C parser: unset AIOHTTP_NO_EXTENSIONS")
 
 
-def make_app(gateway: Gateway) -> web.Application:
+def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Application:
     """Return the public application."""
     app = web.Application(middlewares=[_measured, problems])
     app[GATEWAY] = gateway
+    app[LIMITS] = Limits(requests_per_minute)
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
     for module in (uploads, shares, rfas, facts, inbox, overview, review):
@@ -46,7 +51,6 @@ def make_app(gateway: Gateway) -> web.Application:
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
-    logging.getLogger("aiohttp.server").addFilter(_UNPARSABLE)
     return app
 
 
@@ -70,9 +74,12 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _executor(app: web.Application) -> AsyncIterator[None]:
     app[EXECUTOR] = ThreadPoolExecutor(_THREADS, thread_name_prefix="work")
+    readers = _READERS[app[GATEWAY].engine.dialect.name]
+    app[READERS] = Threads(readers)
     app[inbox.BELL] = inbox.Bell()
     app[GATEWAY].writer.on_commit(app[inbox.BELL].ring)
     yield
+    app[READERS].close()
     app[EXECUTOR].shutdown(wait=True)
 
 
@@ -80,13 +87,22 @@ async def _executor(app: web.Application) -> AsyncIterator[None]:
 async def _measured(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count by route template, never by path: paths hold ids."""
     begun = time.perf_counter()
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    finally:
+        request.app[LIMITS].leave(request)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "none"
     method = request.method if request.method in _METHODS else "other"
-    telemetry.requests.labels(route, method, response.status).inc()
-    telemetry.duration.labels(route).observe(time.perf_counter() - begun)
+    count, duration = _metrics_of(route, method, response.status)
+    count.inc()
+    duration.observe(time.perf_counter() - begun)
     return response
+
+
+@lru_cache(maxsize=1024)  # there are as many as routes, methods and statuses allow
+def _metrics_of(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return telemetry.requests.labels(route, method, status), telemetry.duration.labels(route)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})

@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
@@ -20,10 +21,13 @@ from gateway.kernel.errors import (
     UnavailableError,
 )
 from gateway.kernel.time import unix
+from gateway.web.limits import LIMITS, Allowance
+from gateway.web.threads import Threads
 from gateway.workflows.gateway import Gateway, Signed, refuse
 
 GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
 EXECUTOR: web.AppKey[ThreadPoolExecutor] = web.AppKey("executor", ThreadPoolExecutor)
+READERS: web.AppKey[Threads] = web.AppKey("readers", Threads)
 MAX_BODY = 8 << 20  # bytes
 BODY_SECONDS = 120  # for a whole body, however slowly it drips
 
@@ -37,12 +41,24 @@ async def run(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P
     return await loop.run_in_executor(request.app[EXECUTOR], lambda: work(*args, **kw))
 
 
+async def run_quick(request: web.Request, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+    """Run a statement or two, where no long work stands before them, and few threads stay warm."""
+    return await request.app[READERS].run(lambda: work(*args, **kw))
+
+
 async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     """Read a body of at most *limit* bytes. Raises TooLargeError or MalformedError."""
     if request.headers.get("Content-Encoding"):
         raise MalformedError("send the body without content encoding", field="Content-Encoding")
+    if "Transfer-Encoding" in request.headers:
+        # Chunks bring extensions and trailers without a limit, and a second notion of length.
+        raise MalformedError("state the length of a body", field="Transfer-Encoding")
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"a body has at most {limit} bytes")
+    if limit:
+        _announced(request)
+    if not request.body_exists:
+        return b""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -61,7 +77,7 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
     gateway = request.app[GATEWAY]
     digest = hashlib.sha256(body).digest()
     order = Order(token, request.method, request.raw_path, body if keep_body else b"", digest)
-    try:
+    with _counted(gateway):
         verified = tokens.verify(
             token,
             order.request,
@@ -69,21 +85,65 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
             directory=gateway.sets.directory,
             now=gateway.now(),
         )
+    request.app[LIMITS].admit(request, verified.actor)
+    return Signed(verified.actor, order, verified.claims)
+
+
+def _announced(request: web.Request) -> None:
+    """Check all of a token but the digest of a body that is still to come.
+
+    Else anyone could have us hold a body in memory for each connection.
+    """
+    gateway = request.app[GATEWAY]
+    with _counted(gateway):
+        verified = tokens.verify_but_body(
+            _bearer(request),
+            request.method,
+            request.raw_path,
+            audience=gateway.audience,
+            directory=gateway.sets.directory,
+            now=gateway.now(),
+        )
+    request.app[LIMITS].admit(request, verified.actor)
+
+
+@contextmanager
+def _counted(gateway: Gateway) -> Iterator[None]:
+    """Count what does not prove who sent it: one entry a minute says how many there were."""
+    try:
+        yield
     except UnauthorizedError:
         gateway.unauthenticated += 1
         raise
-    return Signed(verified.actor, order, verified.claims)
+
+
+async def authenticate_read(request: web.Request) -> Signed:
+    """Authenticate a request that changes nothing. Its token is not spent: `spent` does that."""
+    return authenticate(request, await read_body(request, limit=0))
 
 
 async def reader(request: web.Request) -> Signed:
     """Authenticate a request that changes nothing, and spend its token."""
-    body = await read_body(request, limit=0)
-    signed = authenticate(request, body)
+    signed = await authenticate_read(request)
+    await run_quick(request, spend, request.app[GATEWAY], signed)
+    return signed
+
+
+async def read(
+    request: web.Request,
+    work: Callable[Concatenate[Gateway, Signed, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
+) -> T:
+    """Authenticate a request that changes nothing, spend its token and do *work*."""
+    signed = await authenticate_read(request)
+    return await run(request, lambda: spent(request.app[GATEWAY], signed, work, *args, **kw))
+
+
+def spend(gateway: Gateway, signed: Signed) -> None:
+    """Spend the token of a read. Raises UnauthorizedError if it was spent before."""
     claims = signed.claims
-    gateway = request.app[GATEWAY]
-    fresh = await run(
-        request,
-        gateway.replay.spend,
+    fresh = gateway.replay.spend(
         claims.iss,
         claims.jti,
         issued=claims.iat,
@@ -92,7 +152,18 @@ async def reader(request: web.Request) -> Signed:
     )
     if not fresh:
         raise UnauthorizedError("token was spent before")
-    return signed
+
+
+def spent(
+    gateway: Gateway,
+    signed: Signed,
+    work: Callable[Concatenate[Gateway, Signed, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
+) -> T:
+    """Spend the token, and only then do *work*: both in one go of the executor."""
+    spend(gateway, signed)
+    return work(gateway, signed, *args, **kw)
 
 
 async def act(
@@ -123,31 +194,6 @@ async def performed(
         request.app[REFUSALS].allow(kid)
         await run(request, refuse, gateway, signed, error)
         raise
-
-
-class Allowance:
-    """So many per minute and key, counted in a fixed window of the event loop's clock."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._window = 0
-        self._count: dict[str, int] = {}
-
-    def allow(self, key: str) -> bool:
-        """Count one more for *key*; False if it is one too many."""
-        self._turn()
-        self._count[key] = self._count.get(key, 0) + 1
-        return self._count[key] <= self._per_minute
-
-    def used_up(self, key: str) -> bool:
-        """Tell whether one more for *key* would be one too many."""
-        self._turn()
-        return self._count.get(key, 0) >= self._per_minute
-
-    def _turn(self) -> None:
-        window = int(asyncio.get_running_loop().time()) // 60
-        if window != self._window:
-            self._window, self._count = window, {}
 
 
 REFUSALS: web.AppKey[Allowance] = web.AppKey("refusals", Allowance)

@@ -1,12 +1,10 @@
 """RFC 9457 problems: the only place that knows both errors and HTTP. Anything else is a bare 500."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from sqlalchemy.exc import DBAPIError
 
 from gateway import telemetry
@@ -26,15 +24,6 @@ STATUS: dict[type[errors.GatewayError], HTTPStatus] = {
 }
 _log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Unparsable(logging.Filter):
-    """Drops the tracebacks of requests that are not HTTP: anyone can send as many as they like."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is worth writing."""
-        kind = record.exc_info[0] if record.exc_info else None
-        return kind is None or not issubclass(kind, HttpProcessingError)
 
 
 def status_of(error: errors.GatewayError) -> HTTPStatus:
@@ -64,10 +53,11 @@ def problem(error: errors.GatewayError) -> web.Response:
     )
 
 
-def plain_problem(status: int) -> web.Response:
+def plain_problem(status: int, detail: str = "") -> web.Response:
     """Answer a status that the framework raised, in the same form."""
     phrase = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": phrase, "status": status, "detail": phrase.lower()}
+    said = detail or phrase.lower()
+    body = {"type": "about:blank", "title": phrase, "status": status, "detail": said}
     return web.json_response(
         body,
         status=status,

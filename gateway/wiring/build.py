@@ -1,7 +1,9 @@
 """From an instance folder to a gateway that has compared its ledger and finished what was cut off."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -9,14 +11,15 @@ from sqlalchemy import Engine
 
 from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
+from gateway.kernel.errors import UnavailableError
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
-from gateway.ledger import Verifier
 from gateway.settings import Settings
-from gateway.store import ledger, sets, uploads
+from gateway.store import grants, ledger, postgres, sets, uploads
 from gateway.store.blobs import LocalBlobs
-from gateway.store.engine import check_durable, connect, only_server, upgrade
+from gateway.store.engine import connect, connect_single, upgrade
 from gateway.store.headcopy import HeadCopy, quarantine_reason
+from gateway.store.place import Place, only_server
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Writer
 from gateway.wiring.clock import now, passphrase
@@ -31,7 +34,7 @@ _log = structlog.get_logger()
 def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
     """Build the gateway of an instance, and close everything afterwards.
 
-    Raises UnavailableError if another server runs on the database.
+    Raises UnavailableError if another server runs on the database, or it is not fit for evidence.
     """
     config = settings.read(instance)
     with ExitStack() as stack:
@@ -41,15 +44,36 @@ def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
         writing, reading = connect(url, writer=True), connect(url)
         stack.callback(writing.dispose)
         stack.callback(reading.dispose)
-        check_durable(reading)
-        stack.enter_context(only_server(reading))
-        upgrade(writing)
-        gateway = _build(instance, config, stack, writing, reading)
+        displaced = threading.Event()
+        with postgres.explained():
+            postgres.check_server(reading)
+            place = stack.enter_context(only_server(writing, displaced.set))
+            _prepare(writing, place)
+            gateway = _build(instance, config, stack, writing, reading, displaced)
         yield gateway, config
 
 
+def _prepare(writing: Engine, place: Place | None) -> None:
+    """Bring the schema up to date and take the place, if the role may do what the server does."""
+    upgrade(writing)
+    if place is None:
+        return
+    with writing.connect() as conn:
+        lacks = grants.standing(conn).lacks
+    if lacks:
+        raise UnavailableError(
+            f"the database's role lacks {', '.join(lacks)}: run gateway database grant as the owner"
+        )
+    place.claim()
+
+
 def _build(
-    instance: Path, config: Settings, stack: ExitStack, writing: Engine, reading: Engine
+    instance: Path,
+    config: Settings,
+    stack: ExitStack,
+    writing: Engine,
+    reading: Engine,
+    displaced: threading.Event,
 ) -> Gateway:
     secrets, phrase = instance / config.secrets, passphrase()
     log = Log(
@@ -60,12 +84,15 @@ def _build(
     writer = Writer(writing, log)
     writer.start()
     stack.callback(writer.stop)
-    replay = _replay(reading)
+    single = connect_single(reading.url)
+    stack.callback(single.dispose)
+    replay = _replay(single)
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     root, directory, data = _accepted_directory(reading, instance / config.directory)
     gateway = Gateway(
         engine=reading,
+        single=single,
         writer=writer,
         blobs=LocalBlobs(instance / config.blobs),
         replay=replay,
@@ -78,7 +105,10 @@ def _build(
         now=now,
         sets=Sets(root, directory, data, None, {}),
         proposal_days=config.proposal_days,
+        displaced=displaced,
+        upload_quota=config.upload_quota,
     )
+    writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)
     return gateway
 
@@ -109,9 +139,8 @@ def _replay(engine: Engine) -> Replay:
 def _gate(gateway: Gateway, instance: Path, config: Settings) -> None:
     """Compare the ledger with its copy elsewhere; only then accept sets and finish what was cut off."""
     copy = HeadCopy(instance / config.head_copy)
-    verifier = Verifier(gateway.log.origin, gateway.log.signer.public_key)
     with gateway.engine.connect() as conn:
-        gateway.quarantine = quarantine_reason(conn, copy, verifier)
+        gateway.quarantine = quarantine_reason(conn, copy, gateway.verifier)
     if gateway.quarantine is not None:
         _log.error("quarantined", reason=gateway.quarantine)
         return
@@ -140,3 +169,21 @@ def copy_head(gateway: Gateway, copy: HeadCopy) -> None:
         telemetry.ledger_size.set(ledger.head(conn)[0])
     if note is not None and note != copy.read():
         copy.write(note)
+
+
+def _quarantine(gateway: Gateway, reason: str) -> None:
+    _log.error("quarantined", reason=reason)
+    gateway.quarantine = reason
+
+
+def publish_head(gateway: Gateway, copy: HeadCopy) -> None:
+    """Copy the newest checkpoint if its ledger is the copied one, grown; else go into quarantine.
+
+    A database may come back as an older one while the server runs: after a failover, say.
+    """
+    if gateway.quarantine is None:
+        with gateway.engine.connect() as conn:
+            reason = quarantine_reason(conn, copy, gateway.verifier)
+        if reason is not None:
+            _quarantine(gateway, reason)
+    copy_head(gateway, copy)

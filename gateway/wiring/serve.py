@@ -1,20 +1,23 @@
 """Running the gateway: two ports, signals, and what is done every so often."""
 
 import asyncio
+import gc
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec
 
 import structlog
-from aiohttp import web
 
 from gateway import telemetry
+from gateway.kernel.errors import UnavailableError
 from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
+from gateway.store.place import DISPLACED
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
-from gateway.wiring.build import copy_head, open_gateway
+from gateway.web.connections import Caps, listen
+from gateway.wiring.build import open_gateway, publish_head
 from gateway.wiring.sets import reload_sets
 from gateway.workflows import upkeep
 from gateway.workflows.gateway import Gateway
@@ -23,53 +26,62 @@ _PUBLISH_EVERY = 1.0  # seconds between copies of the newest checkpoint
 
 _UPKEEP_EVERY = 60.0  # seconds
 
+_PLACE_EVERY = 5.0  # seconds between looks whether this server still has its place
+
 _DRAIN = 20.0  # seconds that running transfers get at shutdown
 _log = structlog.get_logger()
 P = ParamSpec("P")
 
 
 async def serve(instance: Path) -> None:
-    """Run the gateway until SIGTERM or SIGINT; SIGHUP reloads directory and policy."""
+    """Run the gateway until SIGTERM or SIGINT; SIGHUP reloads directory and policy.
+
+    Raises UnavailableError once another server has taken over its database.
+    """
     check_parser()
     telemetry.set_up_log()
     with open_gateway(instance) as (gateway, config):
-        app, admin = make_app(gateway), make_admin(gateway, same_volume=config.same_volume)
+        app = make_app(gateway, config.requests_per_minute)
+        admin = make_admin(gateway, same_volume=config.same_volume)
         async with (
-            _site(app, config.host, config.port),
-            _site(admin, config.admin_host, config.admin_port),
+            listen(app, config.host, config.port, caps_of(config), drain=_DRAIN),
+            listen(admin, config.admin_host, config.admin_port, drain=_DRAIN),
         ):
             stop = _signals(gateway, instance, config)
             copy = HeadCopy(instance / config.head_copy)
+            halt = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
             tasks = [
-                asyncio.create_task(_repeat(_PUBLISH_EVERY, copy_head, gateway, copy)),
+                asyncio.create_task(_repeat(_PUBLISH_EVERY, publish_head, gateway, copy)),
+                asyncio.create_task(_repeat(_PLACE_EVERY, _keep_place, gateway, halt)),
                 asyncio.create_task(_repeat(_UPKEEP_EVERY, upkeep.every_minute, gateway)),
             ]
+            # What exists by now stays: looking through it for garbage again and again costs requests.
+            gc.freeze()
             _log.info("serving", host=config.host, port=config.port)
             await stop.wait()
             admin[DRAINING].set()
             for task in tasks:
                 task.cancel()
+        if gateway.displaced.is_set():
+            raise UnavailableError(DISPLACED)
         try:
             upkeep.every_minute(gateway)
         finally:
-            copy_head(gateway, copy)
+            publish_head(gateway, copy)
 
 
-@asynccontextmanager
-async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=_DRAIN,
-        keepalive_timeout=30,
-        auto_decompress=False,
-    )
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+def _keep_place(gateway: Gateway, stop: Callable[[], object]) -> None:
+    """Look whether this server still has its place; with another in it, do not even answer."""
     try:
-        yield
+        upkeep.keep_place(gateway)
     finally:
-        await runner.cleanup()
+        if gateway.displaced.is_set():
+            stop()
+
+
+def caps_of(config: Settings) -> Caps:
+    """Return how many connections the settings allow."""
+    return Caps(config.max_connections, config.max_connections_per_address, config.proxies)
 
 
 def _signals(gateway: Gateway, instance: Path, config: Settings) -> asyncio.Event:

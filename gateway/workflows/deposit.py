@@ -5,13 +5,21 @@ answered. A crash in between may seal the same bytes again, never others under t
 """
 
 import hashlib
+from collections.abc import Callable
+from datetime import timedelta
 
 from gateway.envelope import CHUNK, Body, body_size, new_file_key, new_nonce, wrap
 from gateway.exchange.acts import MAX_PARTS, Complete, Deposit, OpenUpload, act_of
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import plain
 from gateway.kernel.encoding import digest_of, hex_sha256
-from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError, VerificationError
+from gateway.kernel.errors import (
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    RateLimitedError,
+    VerificationError,
+)
 from gateway.kernel.ids import new_id
 from gateway.ledger import seal, unseal
 from gateway.store import uploads
@@ -29,6 +37,9 @@ from gateway.workflows.gateway import (
 
 MAX_PART = 8 << 20  # bytes: parts are held in memory until their digest is checked
 MAX_SIZE = MAX_PARTS * MAX_PART  # bytes
+MAX_OPEN = 100  # uploads of one actor that are not complete
+GIVEN_UP = timedelta(days=7)  # after which an upload that is still open is dropped
+_QUOTA_SECONDS = 60  # until one who is told to wait may ask again
 
 
 def open_upload(gateway: Gateway, signed: Signed) -> Answer:
@@ -41,11 +52,72 @@ def open_upload(gateway: Gateway, signed: Signed) -> Answer:
     now = gateway.now()
 
     def work(tx: Transaction) -> Answer:
+        _check_quota(gateway, tx, signed, act)
         secrets = seal(new_file_key() + new_nonce(), gateway.upload_key)
         uploads.open_one(tx.conn, act, signed.actor.id, secrets, now)
         return {"upload": act.id, "part_size": MAX_PART}
 
     return perform(gateway, signed, work, creates=act.id)
+
+
+def _check_quota(gateway: Gateway, tx: Transaction, signed: Signed, act: OpenUpload) -> None:
+    """Raise RateLimitedError if the actor's open uploads would be too many, or too large in all."""
+    number, size = uploads.open_of(tx.conn, signed.actor.id)
+    if number >= MAX_OPEN:
+        why = f"{number} of your uploads are open"
+    elif size + act.size > gateway.upload_quota:
+        why = f"your open uploads may have {gateway.upload_quota} bytes in all"
+    else:
+        return
+    message = f"{why}: complete some or delete them, then try again"
+    raise RateLimitedError(message, retry_after=_QUOTA_SECONDS)
+
+
+def abandon(gateway: Gateway, signed: Signed, upload_id: str) -> Answer:
+    """Give up an upload of one's own that is not complete; what came of it is removed.
+
+    Raises NotFoundError, or ConflictError if it is complete.
+    """
+    mechanism_only(signed.actor)
+    dropped: list[str] = []
+
+    def work(tx: Transaction) -> Answer:
+        upload = uploads.get(tx.conn, upload_id, signed.actor.id)
+        if upload.state is State.COMPLETE:
+            raise ConflictError("the upload is complete: it cannot be deleted")
+        dropped.extend(uploads.drop(tx.conn, upload_id))
+        return {}
+
+    with gateway.lock(upload_id):
+        answer = perform(gateway, signed, work)
+        _remove(gateway, dropped)
+    return answer
+
+
+def give_up_stale(gateway: Gateway, limit: int = 100) -> int:
+    """Drop uploads that nobody has completed for a week; return how many there were, at most *limit*."""
+    before = gateway.now() - GIVEN_UP
+    with gateway.engine.connect() as conn:
+        stale = uploads.open_since(conn, before, limit)
+    for upload_id in stale:
+        with gateway.lock(upload_id):
+            _remove(gateway, gateway.writer.run(_dropping(upload_id)))
+    return len(stale)
+
+
+def _dropping(upload_id: str) -> Callable[[Transaction], list[str]]:
+    def job(tx: Transaction) -> list[str]:
+        if uploads.is_open(tx.conn, upload_id):
+            return uploads.drop(tx.conn, upload_id)
+        return []
+
+    return job
+
+
+def _remove(gateway: Gateway, blobs: list[str]) -> None:
+    """Remove blobs that no row names any more; what a crash leaves is swept at the next start."""
+    for name in blobs:
+        gateway.blobs.delete(name)
 
 
 def offset(gateway: Gateway, signed: Signed, upload_id: str) -> tuple[int, int]:
@@ -89,7 +161,7 @@ def _record(
     try:
         perform(gateway, signed, work)
     except _OtherBytesError:
-        gateway.writer.run(lambda tx: uploads.spoil(tx.conn, upload_id))
+        _remove(gateway, gateway.writer.run(lambda tx: uploads.drop(tx.conn, upload_id)))
         raise
     return found[-1]
 

@@ -59,12 +59,11 @@ def end(gateway: Gateway, signed: Signed, attestation: str) -> Answer:
     if not isinstance(act, EndAttestation) or act.attestation != attestation:
         raise MalformedError("expected the end of this attestation", field="/act")
     now = gateway.now()
-    concerned: list[str] = []
 
     def work(tx: Transaction) -> Answer:
         today = now.date().isoformat()
         order = signed.order.digest
-        concerned.append(facts.end(tx.conn, attestation, today, signed.actor.id, order, now))
+        concerned = facts.end(tx.conn, attestation, today, signed.actor.id, order, now)
         entry = tx.record(
             Entry(
                 kind=Kind.FACT_ENDED,
@@ -75,11 +74,10 @@ def end(gateway: Gateway, signed: Signed, attestation: str) -> Answer:
                 content={"reason": act.reason},
             )
         )
-        return {"attestation": attestation, "entry": entry}
+        return {"attestation": attestation, "jurisdiction": concerned, "entry": entry}
 
     answer = perform(gateway, signed, work, creates="end_" + attestation[4:])
-    for jurisdiction in concerned:
-        suspend.sweep(gateway, jurisdiction=jurisdiction)
+    suspend.sweep(gateway, jurisdiction=str(answer["jurisdiction"]))
     return answer
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
@@ -61,10 +62,11 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     engine: Engine
+    single: Engine
     writer: Writer
     blobs: LocalBlobs
     replay: Replay
@@ -77,13 +79,17 @@ class Gateway:
     now: Callable[[], datetime]
     sets: Sets
     quarantine: str | None = None
+    upload_quota: int = 1 << 40
     unauthenticated: int = 0
     proposal_days: int = 30
     swept: date | None = None
+    displaced: threading.Event = field(default_factory=threading.Event)
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)
     settled: threading.Condition = field(default_factory=threading.Condition)
+    owed: dict[tuple[str, str], Callable[[Transaction], None]] = field(default_factory=dict)
+    recovered: int = 0
     _waiting: "weakref.WeakValueDictionary[str, threading.Lock]" = field(
         default_factory=weakref.WeakValueDictionary
     )
@@ -105,7 +111,12 @@ class Gateway:
             data = sets.directory_at(conn, moment)
         if data is None:
             raise NotFoundError("no directory was in force then")
-        return open_set(data, self.sets.root)
+        return _opened(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)  # every release judges its orders by such sets, and to verify one takes 10 ms
+def _opened(data: bytes, root: Root) -> Directory:
+    return open_set(data, root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +200,7 @@ def record(gateway: Gateway, entry: Entry) -> "Future[str]":
 
 def _spend(tx: Transaction, signed: Signed) -> bool:
     claims = signed.claims
-    return orders.spend(tx.conn, claims.iss, claims.jti, claims.exp + LEEWAY)
+    return orders.spend(tx.conn, signed.order, claims.iss, claims.jti, claims.exp + LEEWAY)
 
 
 def _attempt(

@@ -80,20 +80,16 @@ def check_endpoint(signed: Signed) -> None:
 
 def visible(conn: Connection, signed: Signed, share_id: str) -> Share:
     """Return a share that the actor's party may know of. Raises NotFoundError."""
-    share = shares.get(conn, share_id)
-    if share.recipient != signed.actor.party.id or share.state not in VISIBLE:
+    share = shares.for_recipient(conn, share_id, signed.actor.party.id, VISIBLE)
+    if share is None:
         raise NotFoundError("no such share")
-    if share.state is State.RECALLED:
-        offered = any(e.state is State.AVAILABLE for e in shares.events(conn, share_id))
-        if not offered:
-            raise NotFoundError("no such share")
     return share
 
 
 def messages(gateway: Gateway, signed: Signed, after: int, limit: int) -> list[inbox.Kept]:
     """Return the party's messages numbered above *after*."""
     check_endpoint(signed)
-    with gateway.engine.connect() as conn:
+    with gateway.single.connect() as conn:
         return inbox.after(conn, signed.actor.party.id, after, limit)
 
 
@@ -245,7 +241,7 @@ def ended(
     """Log how a range ended: *finished* if every byte was handed to the network; None: nobody knows.
 
     Tried again if the database fails: nobody else would, and a range without its end cannot be
-    acknowledged.
+    acknowledged. If it fails for longer, the end is owed, and logged by `settle_owed`.
     """
     now = gateway.now()
     whole = sent == serving.end - serving.first
@@ -267,17 +263,40 @@ def ended(
             )
         )
 
+    key = (serving.share, serving.id)
     try:
         for pause in _PAUSES:
             try:
-                return gateway.writer.run(job, entries_only=True)
+                gateway.writer.run(job, entries_only=True)
+                break
             except UnavailableError:
                 time.sleep(pause)
-        gateway.writer.run(job, entries_only=True)
-    finally:
+        else:
+            gateway.writer.run(job, entries_only=True)
+    except UnavailableError:
         with gateway.settled:
-            gateway.underway.discard((serving.share, serving.id))
-            gateway.settled.notify_all()
+            gateway.owed[key] = job
+        raise
+    except BaseException:
+        _forget(gateway, key)
+        raise
+    _forget(gateway, key)
+
+
+def _forget(gateway: Gateway, key: tuple[str, str]) -> None:
+    with gateway.settled:
+        gateway.owed.pop(key, None)
+        gateway.underway.discard(key)
+        gateway.settled.notify_all()
+
+
+def settle_owed(gateway: Gateway) -> None:
+    """Log the ends of ranges that the database did not take while it was away."""
+    with gateway.settled:
+        owed = [*gateway.owed.items()]
+    for key, job in owed:
+        gateway.writer.run(job, entries_only=True)
+        _forget(gateway, key)
 
 
 def close_open_servings(gateway: Gateway) -> int:
@@ -297,8 +316,9 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     receipt = open_receipt(signed.order.body, signed.actor, now)
     if receipt.share != share_id:
         raise MalformedError("the receipt is of another share", field="/share")
+    check_writable(gateway)
     if receipt.rung is Rung.PULLED:
-        _settle(gateway, share_id)
+        _settle(gateway, signed, share_id)
 
     def work(tx: Transaction) -> Answer:
         share = visible(tx.conn, signed, share_id)
@@ -334,12 +354,19 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     return perform(gateway, signed, work, creates=receipt.id)
 
 
-def _settle(gateway: Gateway, share_id: str) -> None:
-    """Wait for ranges whose last byte has arrived before their end was logged."""
+def _settle(gateway: Gateway, signed: Signed, share_id: str) -> None:
+    """Wait for ranges whose last byte has arrived before their end was logged.
+
+    Only for whom they are sent: else the wait would tell others that a share is being pulled.
+    """
+    with gateway.engine.connect() as conn:
+        visible(conn, signed, share_id)
     with gateway.settled:
         gateway.settled.wait_for(
             lambda: all(share != share_id for share, _ in gateway.underway), timeout=_SETTLE
         )
+        if any(share == share_id for share, _ in gateway.owed):
+            raise UnavailableError("how a range ended is not logged yet; try again")
 
 
 def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:

@@ -28,7 +28,7 @@ from gateway.exchange.acts import (
 )
 from gateway.exchange.entries import OF_STEP, Entry
 from gateway.exchange.messages import About
-from gateway.exchange.rfas import Step
+from gateway.exchange.rfas import Step, advance
 from gateway.exchange.shares import RELEASED
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import (
@@ -66,9 +66,8 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What an act comes to: a step, what its entry commits to, and what the authority is told."""
+    """What an act comes to: what its entry commits to, and what the authority is told."""
 
-    step: Step
     content: Json = None
     outcome: str | None = None
     about: About | None = None
@@ -93,7 +92,7 @@ def record(gateway: Gateway, signed: Signed) -> Answer:
         rfa = rfas.make(tx.conn, act.rfa, act.authority, PAPER, first, order, act.wanted, now)
         content: Json = {"scan": scan.item, "sha256": scan.particulars.sha256}
         at = Occasion(tx.conn, gateway, signed, rfa, now)
-        return _make(at, tx, Move(first, content))
+        return _make(at, tx, first, Move(content))
 
     return perform(gateway, signed, work, creates=act.id)
 
@@ -101,32 +100,33 @@ def record(gateway: Gateway, signed: Signed) -> Answer:
 def act_on(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
     """Do what an officer orders about an RFA that is there."""
     act = read_act(signed)
-    move = MOVES.get(type(act))
+    step, move = MOVES.get(type(act), (None, None))
+    if isinstance(act, AssessRfa) and not act.met:
+        step = Step.REFUSE
     # Each type in the table has these two members.
     subject, step_id = getattr(act, "rfa", None), getattr(act, "id", None)
-    if move is None or subject != rfa_id:
+    if step is None or move is None or subject != rfa_id:
         raise MalformedError("expected an act on this RFA", field="/act")
     now = gateway.now()
-    made: list[Step] = []
 
     def work(tx: Transaction) -> Answer:
-        at = Occasion(tx.conn, gateway, signed, rfas.get(tx.conn, rfa_id), now)
-        done = move(at, act)
-        made.append(done.step)
-        return _make(at, tx, done)
+        rfa = rfas.get(tx.conn, rfa_id)
+        advance(rfa.state, step)  # what its state forbids is said before anything else
+        at = Occasion(tx.conn, gateway, signed, rfa, now)
+        return _make(at, tx, step, move(at, act))
 
     answer = perform(gateway, signed, work, creates=step_id)
-    if _RULED.intersection(made):
+    if step in _RULED:
         suspend.sweep(gateway, rfa=rfa_id)
     return answer
 
 
-def _make(at: Occasion, tx: Transaction, move: Move) -> Answer:
+def _make(at: Occasion, tx: Transaction, step: Step, move: Move) -> Answer:
     """Record a move, do its step, tell the authority."""
     rfa, signed = at.rfa, at.signed
     entry = tx.record(
         Entry(
-            kind=OF_STEP[move.step],
+            kind=OF_STEP[step],
             at=at.now,
             actor=signed.actor.id,
             order=signed.order.digest,
@@ -139,7 +139,7 @@ def _make(at: Occasion, tx: Transaction, move: Move) -> Answer:
     state = rfas.step(
         at.conn,
         rfa.id,
-        move.step,
+        step,
         actor=signed.actor.id,
         entry=entry,
         order=signed.order.digest,
@@ -178,19 +178,15 @@ def _confirm(at: Occasion, act: ConfirmRfa) -> Move:
     if rfas.events(at.conn, at.rfa.id)[0].actor == at.signed.actor.id:
         raise ForbiddenError("who entered an RFA from paper does not confirm it: another must")
     wanted = made.wanted
-    return _registered(
-        at, Step.CONFIRM, made.number, wanted.investigation, wanted.purpose, made.due
-    )
+    return _registered(at, made.number, wanted.investigation, wanted.purpose, made.due)
 
 
 def _register(at: Occasion, act: RegisterRfa) -> Move:
     _check_request(at, act.request)
-    return _registered(at, Step.REGISTER, act.number, act.investigation, act.purpose, act.due)
+    return _registered(at, act.number, act.investigation, act.purpose, act.due)
 
 
-def _registered(
-    at: Occasion, step: Step, number: str, reference: str, purpose: str, due: str
-) -> Move:
+def _registered(at: Occasion, number: str, reference: str, purpose: str, due: str) -> Move:
     """Give an RFA its number, investigation and due date; the entry says what public figures count."""
     found = rfas.investigation(at.conn, at.rfa.authority, reference, at.now)
     rfas.register(at.conn, at.rfa.id, number, found, purpose, due)
@@ -202,11 +198,11 @@ def _registered(
         "purpose": purpose,
         "request": at.rfa.request,
     }
-    return Move(step, content, about=About.RFA_REGISTERED, due=due, number=number)
+    return Move(content, about=About.RFA_REGISTERED, due=due, number=number)
 
 
 def _strike(_: Occasion, act: StrikeRfa) -> Move:
-    return Move(Step.STRIKE, {"reason": act.reason})
+    return Move({"reason": act.reason})
 
 
 def _assess(at: Occasion, act: AssessRfa) -> Move:
@@ -217,8 +213,7 @@ def _assess(at: Occasion, act: AssessRfa) -> Move:
     rfas.assess(at.conn, act, at.signed.actor.id, at.signed.order.digest, at.now)
     checks: dict[str, Json] = {check.name.value: check.met for check in act.checks}
     content: Json = {"checks": checks, "valid_to": act.valid_to}
-    step = Step.ADMIT if act.met else Step.REFUSE
-    return Move(step, content, outcome="met" if act.met else "not met")
+    return Move(content, outcome="met" if act.met else "not met")
 
 
 def _check_request(at: Occasion, request: str) -> None:
@@ -227,16 +222,16 @@ def _check_request(at: Occasion, request: str) -> None:
 
 
 def _ask(_: Occasion, act: AskRfa) -> Move:
-    return Move(Step.ASK, about=About.RFA_QUESTION, sealed=act.content)
+    return Move(about=About.RFA_QUESTION, sealed=act.content)
 
 
 def _note(_: Occasion, act: TellRfa) -> Move:
-    return Move(Step.TELL, about=About.RFA_NOTE, sealed=act.content)
+    return Move(about=About.RFA_NOTE, sealed=act.content)
 
 
 def _extend(at: Occasion, act: ExtendRfa) -> Move:
     rfas.set_due(at.conn, at.rfa.id, act.due)
-    return Move(Step.EXTEND, {"due": act.due}, about=About.RFA_EXTENDED, due=act.due)
+    return Move({"due": act.due}, about=About.RFA_EXTENDED, due=act.due)
 
 
 def _answer(at: Occasion, act: AnswerRfa) -> Move:
@@ -248,38 +243,38 @@ def _answer(at: Occasion, act: AnswerRfa) -> Move:
     if act.outcome == "no_material" and released:
         raise ConflictError("shares were released in answer to this RFA: answer with packages")
     content: Json = {"shares": [*sorted(act.shares)]}
-    return Move(Step.ANSWER, content, act.outcome, about=About.RFA_ANSWERED, sealed=act.content)
+    return Move(content, act.outcome, about=About.RFA_ANSWERED, sealed=act.content)
 
 
 def _decline(at: Occasion, act: DeclineRfa) -> Move:
     found = rfas.assessed(at.conn, at.rfa.id)
     if found is None or found.met:
         raise ConflictError("record the five checks first: an RFA is declined for one not met")
-    return Move(Step.DECLINE, about=About.RFA_DECLINED, sealed=act.content)
+    return Move(about=About.RFA_DECLINED, sealed=act.content)
 
 
 def _reopen(at: Occasion, act: ReopenRfa) -> Move:
     if at.rfa.number is None:
         raise ConflictError("the RFA was never registered: the authority sends a new one")
     rfas.set_due(at.conn, at.rfa.id, act.due)
-    return Move(Step.REOPEN, about=About.RFA_REOPENED, due=act.due)
+    return Move(about=About.RFA_REOPENED, due=act.due)
 
 
 def _close(at: Occasion, _: CloseRfa) -> Move:
-    return Move(Step.CLOSE, about=About.RFA_CLOSED if told(at.rfa) else None)
+    return Move(about=About.RFA_CLOSED if told(at.rfa) else None)
 
 
 # An act's own function takes that act; the table's key sees to it that no other comes there.
-MOVES: dict[type, Callable[[Occasion, Any], Move]] = {
-    ConfirmRfa: _confirm,
-    StrikeRfa: _strike,
-    RegisterRfa: _register,
-    AssessRfa: _assess,
-    AskRfa: _ask,
-    TellRfa: _note,
-    ExtendRfa: _extend,
-    AnswerRfa: _answer,
-    DeclineRfa: _decline,
-    ReopenRfa: _reopen,
-    CloseRfa: _close,
+MOVES: dict[type, tuple[Step, Callable[[Occasion, Any], Move]]] = {
+    ConfirmRfa: (Step.CONFIRM, _confirm),
+    StrikeRfa: (Step.STRIKE, _strike),
+    RegisterRfa: (Step.REGISTER, _register),
+    AssessRfa: (Step.ADMIT, _assess),
+    AskRfa: (Step.ASK, _ask),
+    TellRfa: (Step.TELL, _note),
+    ExtendRfa: (Step.EXTEND, _extend),
+    AnswerRfa: (Step.ANSWER, _answer),
+    DeclineRfa: (Step.DECLINE, _decline),
+    ReopenRfa: (Step.REOPEN, _reopen),
+    CloseRfa: (Step.CLOSE, _close),
 }

@@ -1,15 +1,18 @@
 """What is done every minute, whoever asks.
 
-Forget spent tokens, sum up requests without a good token, let old proposals expire, and on a new day
-decide again what facts and rules with dates may have changed.
+Forget spent tokens, sum up requests without a good token, drop uploads that nobody completes, let old
+proposals expire, and on a new day decide again what facts and rules with dates may have changed.
 """
+
+import contextlib
 
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.tokens import LEEWAY
+from gateway.kernel.errors import QuarantinedError
 from gateway.kernel.time import unix
 from gateway.store import orders
 from gateway.store.writer import Transaction
-from gateway.workflows import suspend
+from gateway.workflows import deposit, prepare, pull, suspend
 from gateway.workflows.gateway import Gateway
 
 
@@ -28,7 +31,24 @@ def every_minute(gateway: Gateway) -> None:
 
     gateway.writer.run(job)
     gateway.unauthenticated -= count
+    deposit.give_up_stale(gateway)
     suspend.expire(gateway)
     if gateway.swept != now.date():
         suspend.sweep(gateway)
         gateway.swept = now.date()
+
+
+def keep_place(gateway: Gateway) -> None:
+    """Find out early if the database, or this server's place on it, is gone: it is taken again then.
+
+    What the database did not take while it was away is made up for.
+    """
+    with contextlib.suppress(QuarantinedError):  # it came back as another; that is known by now
+        gateway.writer.run(lambda _: None)
+    if gateway.quarantine is not None:
+        return
+    pull.settle_owed(gateway)
+    connections = gateway.writer.connections
+    if gateway.recovered < connections:
+        prepare.finish_all(gateway)
+        gateway.recovered = connections

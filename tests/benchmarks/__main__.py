@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import decisions, entries, envelopes, reads
+from tests.benchmarks import decisions, entries, envelopes, reads, shares
 from tests.benchmarks.figures import FULL, QUICK, Absent, Figure, Plan
 
 Benchmark = Callable[[Plan, Path], Iterator[Figure | Absent]]
@@ -19,6 +19,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     envelopes.fan_out,
     entries.ledger,
     reads.inbox,
+    shares.fan_out,
     decisions.policy,
 )
 

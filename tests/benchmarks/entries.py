@@ -1,6 +1,5 @@
 """Durable ledger entries per second, beside what the disk's own sync allows."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,24 +12,10 @@ from gateway.kernel.ids import new_id
 from gateway.kernel.signing import KeySigner
 from gateway.store.engine import connect, upgrade
 from gateway.store.writer import Log, Writer
-from tests.benchmarks.figures import Absent, Figure, Plan, median, wall
+from tests.benchmarks.figures import Absent, Figure, Plan, median, sync_seconds, wall
 from tests.world import POSTGRES, database
 
 WRITERS = (1, 16, 256)
-
-
-def _sync_seconds(folder: Path, times: int) -> float:
-    """Return the median time of appending 4 KiB and syncing."""
-    block, handle = os.urandom(4096), os.open(folder / "synced", os.O_WRONLY | os.O_CREAT, 0o600)
-
-    def append() -> None:
-        os.write(handle, block)
-        os.fsync(handle)
-
-    try:
-        return median([wall(append) for _ in range(times)])
-    finally:
-        os.close(handle)
 
 
 def _entry() -> Entry:
@@ -88,7 +73,7 @@ def _on(kind: str, url: str, plan: Plan, folder: Path) -> Iterator[Figure]:
     rates: dict[int, list[float]] = {writers: [] for writers in WRITERS}
     with _writer(url) as writer:
         for _ in range(plan.repeat):
-            synced.append(_sync_seconds(folder, 50))
+            synced.append(sync_seconds(folder, 50))
             for writers, found in rates.items():
                 found.append(_rate(writer, writers, plan.entries))
     for writers, found in rates.items():

@@ -1,9 +1,12 @@
 """One figure beside its peer, and how it is printed."""
 
+import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Plan:
     recipients: int
     entries: int  # per round and number of writers
     requests: int  # per round
+    rounds: int  # of requests
+    packages: int  # that are shared with each authority
+    authorities: int
     decisions: int  # per round
 
 
@@ -60,7 +66,10 @@ FULL = Plan(
     fanned=64_000_000,
     recipients=200,
     entries=1024,
-    requests=400,
+    requests=150,
+    rounds=21,
+    packages=12,
+    authorities=17,
     decisions=1000,
 )
 QUICK = Plan(
@@ -70,6 +79,9 @@ QUICK = Plan(
     recipients=20,
     entries=256,
     requests=40,
+    rounds=2,
+    packages=1,
+    authorities=3,
     decisions=50,
 )
 
@@ -77,6 +89,11 @@ QUICK = Plan(
 def median(values: Sequence[float]) -> float:
     """Return the median."""
     return statistics.median(values)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the value that *percent* of a hundred values do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
 def wall(work: Callable[[], object]) -> float:
@@ -91,3 +108,17 @@ def cpu(work: Callable[[], object]) -> float:
     begun = time.process_time()
     work()
     return time.process_time() - begun
+
+
+def sync_seconds(folder: Path, times: int) -> float:
+    """Return the median time of appending 4 KiB and syncing."""
+    block, handle = os.urandom(4096), os.open(folder / "synced", os.O_WRONLY | os.O_CREAT, 0o600)
+
+    def append() -> None:
+        os.write(handle, block)
+        os.fsync(handle)
+
+    try:
+        return median([wall(append) for _ in range(times)])
+    finally:
+        os.close(handle)

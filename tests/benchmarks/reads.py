@@ -1,121 +1,148 @@
-"""Signed inbox reads over a kept connection, beside a bare hello server on the same machine."""
+"""Signed inbox reads over a kept connection, beside a bare hello server, and where their time goes.
+
+The parts are timed in this process, on the same database and in the same rounds. What they leave of
+the whole is the rest: routing, middlewares, the answer, and the processor turning from one thread to
+another.
+"""
 
 import asyncio
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine, make_url
+
+from gateway import settings, wiring
 from gateway.client.profile import KeyFolder, open_folder
 from gateway.exchange import tokens
+from gateway.exchange.directory import Directory
 from gateway.kernel.encoding import sha256
+from gateway.kernel.time import unix
+from gateway.store import inbox as store
+from gateway.store.engine import connect_single
+from gateway.store.replay import FileReplay, PostgresReplay, Replay
+from gateway.web.threads import Threads
 from tests.benchmarks.figures import Absent, Figure, Plan, median, wall
-from tests.world import ROOT, build_world, free_port, serving, share_with, source
+from tests.benchmarks.wire import Connection, hello, make_token, signed, spelt
+from tests.world import POSTGRES, World, build_world, database, serving, share_with, source
 
 INBOX = "/v1/inbox?after=0"
-
-
-class Connection:
-    """One connection, kept; requests are ready-made bytes, so that the client costs next to nothing."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def ask(self, request: bytes) -> bytes:
-        """Send a request and read its whole answer."""
-        self._socket.sendall(request)
-        data = self._socket.recv(65536)
-        while b"\r\n\r\n" not in data:
-            data += self._more()
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        while len(body) < length:
-            body += self._more()
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError((head + body).decode())
-        return body
-
-    def _more(self) -> bytes:
-        data = self._socket.recv(65536)
-        if not data:
-            raise RuntimeError("the server closed the connection")
-        return data
-
-    def close(self) -> None:
-        """Close it."""
-        self._socket.close()
-
-
-def _request(target: str, token: str = "") -> bytes:
-    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{bearer}\r\n".encode()
-
-
-def _signed(folder: KeyFolder, count: int) -> list[bytes]:
-    """Sign as many reads of the inbox, each with a token of its own."""
-    signer, asked = folder.request_signer(), tokens.Request("GET", INBOX, sha256(b""))
-    made = []
-    for _ in range(count):
-        token = tokens.make(
-            signer,
-            issuer=folder.profile.actor,
-            audience=folder.profile.audience,
-            request=asked,
-            now=datetime.now(UTC),
-        )
-        made.append(_request(INBOX, token))
-    return made
-
-
-@contextmanager
-def _hello() -> Iterator[Connection]:
-    port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.hello", str(port)], cwd=ROOT)
-    try:
-        connection = _patiently(port)
-        yield connection
-        connection.close()
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _patiently(port: int) -> Connection:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return Connection(port)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+MICRO = 1_000_000
+Work = Callable[[], object]
+Part = Callable[[int], Work]
+"""Makes ready to do a part so many times."""
 
 
 def inbox(plan: Plan, folder: Path) -> Iterator[Figure | Absent]:
-    """Requests per second, the two servers taking turns."""
-    world = build_world(folder / "world", ("xa",))
+    """Requests per second on each database there is, the servers taking turns."""
+    yield from _on("sqlite", None, plan, folder / "sqlite")
+    if not POSTGRES:
+        yield Absent("signed inbox reads, postgresql", "GATEWAY_POSTGRES is not set")
+        return
+    with database("postgresql") as url:
+        yield from _on("postgresql", url, plan, folder / "postgresql")
+
+
+def _on(kind: str, url: str | None, plan: Plan, folder: Path) -> Iterator[Figure]:
+    folder.mkdir()
+    world = build_world(folder / "world", ("xa",), database=url)
     data = folder / "note.txt"
     data.write_bytes(b"A message to read.\n")
-    ours, theirs = [], []
-    with serving(world), _hello() as hello:
+    keys = open_folder(world.folder("xa"), None)
+    with serving(world), hello() as bare, _parts(world, keys) as parts:
         asyncio.run(share_with(world, "xa", [source(data)]))
-        gateway, keys = Connection(world.config.port), open_folder(world.folder("xa"), None)
-        warm = [*_signed(keys, 20)]
-        _rate(gateway, warm)
-        _rate(hello, [_request("/")] * 20)
-        for _ in range(plan.repeat):
-            ours.append(_rate(gateway, _signed(keys, plan.requests)))
-            theirs.append(_rate(hello, [_request("/")] * plan.requests))
+        gateway = Connection(world.config.port)
+        done: dict[str, Part] = {
+            "read": lambda n: _asking(gateway, [signed(keys, "GET", INBOX) for _ in range(n)]),
+            "hello": lambda n: _asking(bare, [spelt("GET", "/")] * n),
+            **parts,
+        }
+        taken = _in_turn(done, plan)
         gateway.close()
-    yield Figure(
-        "signed inbox reads, one connection", median(ours), "req/s", "bare aiohttp", median(theirs)
-    )
+    yield from _figures(kind, taken)
 
 
-def _rate(connection: Connection, requests: list[bytes]) -> float:
-    return len(requests) / wall(lambda: [connection.ask(request) for request in requests])
+def _asking(connection: Connection, requests: list[bytes]) -> Work:
+    return lambda: [connection.ask(request) for request in requests]
+
+
+def _in_turn(done: Mapping[str, Part], plan: Plan) -> dict[str, float]:
+    """Return the median microseconds of each, all of them taking turns."""
+    found: dict[str, list[float]] = {name: [] for name in done}
+    for part in done.values():
+        part(20)()
+    for _ in range(plan.rounds):
+        for name, part in done.items():
+            work = part(plan.requests)
+            found[name].append(wall(work) / plan.requests * MICRO)
+    return {name: median(values) for name, values in found.items()}
+
+
+def _figures(kind: str, taken: dict[str, float]) -> Iterator[Figure]:
+    whole, bare = taken.pop("read"), taken.pop("hello")
+    name = f"signed inbox reads, {kind}, one connection"
+    yield Figure(name, MICRO / whole, "req/s", "bare aiohttp", MICRO / bare)
+    parts = {**taken, "aiohttp, sockets and client": bare}
+    for part, micros in {**parts, "the rest": whole - sum(parts.values())}.items():
+        yield Figure(f"  {part}", micros, "µs", "the whole read", whole)
+
+
+@contextmanager
+def _parts(world: World, keys: KeyFolder) -> Iterator[dict[str, Part]]:
+    """Yield the parts of a read, each as the server does it."""
+    directory = wiring.load_directory(world.directory)[0]
+    url = settings.database_url(world.config, world.instance)
+    single, loop = connect_single(make_url(url)), asyncio.new_event_loop()
+    replay, party = _replay(single, world), world.party("xa")
+    threads = loop.run_until_complete(_threads())
+    yield {
+        "token verified": lambda n: _verifying(keys, directory, n),
+        "token spent": lambda n: _spending(replay, n),
+        "messages read": lambda n: lambda: [_look(single, party) for _ in range(n)],
+        "to a thread and back": lambda n: lambda: loop.run_until_complete(_hops(threads, n)),
+    }
+    threads.close()
+    loop.close()
+    replay.close()
+    single.dispose()
+
+
+def _verifying(keys: KeyFolder, directory: Directory, count: int) -> Work:
+    request = tokens.Request("GET", INBOX, sha256(b""))
+    made = [make_token(keys, request) for _ in range(count)]
+    audience, now = keys.profile.audience, datetime.now(UTC)
+    return lambda: [
+        tokens.verify(token, request, audience=audience, directory=directory, now=now)
+        for token in made
+    ]
+
+
+def _replay(single: Engine, world: World) -> Replay:
+    now = unix(datetime.now(UTC))
+    if single.dialect.name == "sqlite":
+        return FileReplay(world.root / "replay.db", now)
+    return PostgresReplay(single, now)
+
+
+def _spending(replay: Replay, count: int) -> Work:
+    now = unix(datetime.now(UTC)) + tokens.LEEWAY + 1
+    made = [secrets.token_urlsafe(24) for _ in range(count)]
+    return lambda: [
+        replay.spend("svc_bench", token, issued=now, expires=now + 90, now=now) for token in made
+    ]
+
+
+def _look(single: Engine, party: str) -> list[store.Kept]:
+    with single.connect() as conn:
+        return store.after(conn, party, 0, 100)
+
+
+async def _threads() -> Threads:
+    return Threads(1)
+
+
+async def _hops(threads: Threads, count: int) -> None:
+    for _ in range(count):
+        await threads.run(int)

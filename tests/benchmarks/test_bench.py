@@ -19,7 +19,15 @@ LINES = (
     "ledger entries, sqlite, 1 at once",
     "ledger entries, sqlite, 16 at once",
     "ledger entries, sqlite, 256 at once",
-    "signed inbox reads",
+    "signed inbox reads, sqlite, one connection",
+    "  token verified",
+    "  token spent",
+    "  messages read",
+    "  to a thread and back",
+    "  aiohttp, sockets and client",
+    "  the rest",
+    "propose to 3, sqlite, each, p99",
+    "release to 3, sqlite, each, p99",
     "policy decisions",
 )
 
@@ -36,5 +44,10 @@ def test_a_quick_run_prints_every_figure_with_positive_numbers(tmp_path: Path) -
     for line in LINES:
         assert any(shown.startswith(line) for shown in printed), line
     figures = json.loads(target.read_text())
-    assert all(figure["ours"] > 0 and figure["theirs"] > 0 for figure in figures)
-    assert all(figure["ratio"] > 0 for figure in figures)
+    # The rest is a difference of two measured times, which a busy machine can turn below nothing.
+    measured = [figure for figure in figures if figure["name"] != "  the rest"]
+    assert all(figure["ours"] > 0 and figure["theirs"] > 0 for figure in measured)
+    assert all(figure["ratio"] > 0 for figure in measured)
+    parts = [figure for figure in figures if figure["peer"] == "the whole read"]
+    wholes = {figure["theirs"] for figure in parts}
+    assert sum(figure["ours"] for figure in parts) == pytest.approx(sum(wholes))

@@ -22,9 +22,14 @@ class Fault:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arm(self, live: Running) -> None:
-        """Watch both engines, and the file of spent tokens, which has no engine."""
+        """Watch every engine, and the file of spent tokens, which has no engine."""
         gateway = live.gateway
-        for name, engine in (("writer", gateway.writer._engine), ("reader", gateway.engine)):
+        engines = {
+            "writer": gateway.writer._engine,
+            "reader": gateway.engine,
+            "single": gateway.single,
+        }
+        for name, engine in engines.items():
             watch(engine, name, self)
         if gateway.engine.dialect.name == "sqlite":
             replay, failing = gateway.replay, gateway.engine.dialect.loaded_dbapi.OperationalError

@@ -53,10 +53,14 @@ def quick_clients(patch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Template:
-    """A world built once; every run works on a copy, with a database of its own."""
+    """A world built once; every run works on a copy, with a database of its own.
+
+    One that has run on SQLite is copied with its file; one that has run on PostgreSQL with its database.
+    """
 
     world: World
     copies: int = 0
+    kind: str = "sqlite"
 
     @contextmanager
     def copy(self, folder: Path, kind: str) -> Iterator[World]:
@@ -67,7 +71,7 @@ class Template:
             if kind == "sqlite":
                 yield World(root, self.world.config)
             else:
-                with _database(f"gateway_fault_{uuid.uuid4().hex}") as url:
+                with _database(f"gateway_fault_{uuid.uuid4().hex}", self._origin()) as url:
                     config = replace(self.world.config, database=url)
                     world = World(root, config)
                     settings.write(world.instance, config)
@@ -75,20 +79,25 @@ class Template:
         finally:
             shutil.rmtree(root)
 
+    def _origin(self) -> str:
+        """Return the database that PostgreSQL copies: an empty one if this was never started there."""
+        url = self.world.config.database
+        return "template1" if url.startswith("sqlite") else url.rpartition("/")[2]
 
-def template(folder: Path) -> Template:
+
+def template(folder: Path, database: str | None = None) -> Template:
     """Build the world that runs copy: one authority, and a file to share."""
-    world = build_world(folder / "template", ("xa",))
+    world = build_world(folder / "template", ("xa",), database=database)
     (world.root / "order.txt").write_bytes(DATA)
     return Template(world)
 
 
 @contextmanager
-def _database(name: str) -> Iterator[str]:
+def _database(name: str, origin: str) -> Iterator[str]:
     server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
     try:
         with server.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name}"))
+            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin}"))
         try:
             yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
         finally:  # also after a failure, of which a run collects many

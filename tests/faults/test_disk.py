@@ -25,14 +25,20 @@ from gateway.kernel.ids import new_id
 from gateway.store import tables
 from gateway.store.blobs import LocalBlobs
 from tests.faults.scenario import DATA, PART, Template, quick_clients, template
-from tests.world import Running, World, running, session, share_with, source
+from tests.world import POSTGRES, Running, World, running, session, share_with, source
 
 BIG = 24 << 20  # bytes: more than the buffers of a socket hold
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return template(tmp_path_factory.mktemp("disk"))
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    made = template(tmp_path_factory.mktemp("disk"))
+    made.kind = request.param
+    if made.kind == "postgresql" and not POSTGRES:
+        pytest.skip("PostgreSQL: set GATEWAY_POSTGRES to a server where tests may make databases")
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +51,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def _live(made: Template, folder: Path) -> AsyncIterator[Running]:
-    with made.copy(folder, "sqlite") as world:
+    with made.copy(folder, made.kind) as world:
         async with running(world) as live:
             yield live
 

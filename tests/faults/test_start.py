@@ -1,7 +1,7 @@
 """Every SQL statement and COMMIT of a start fails once; the next start ends well and repeats nothing."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,28 @@ from gateway.store.engine import connect
 from gateway.workflows import prepare as preparing
 from tests.faults.fault import Fault, watch
 from tests.faults.scenario import Template, publish, template
-from tests.world import Running, World, package_of, propose, release, running, session, source
+from tests.world import (
+    POSTGRES,
+    Running,
+    World,
+    database,
+    package_of,
+    propose,
+    release,
+    running,
+    session,
+    source,
+)
 
 Check = Callable[[Running], Awaitable[None]]
-some_or_all = pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+some_or_all = pytest.mark.parametrize(
+    ("kind", "every"),
+    [
+        ("sqlite", 7),
+        pytest.param("sqlite", 1, marks=pytest.mark.slow),
+        pytest.param("postgresql", 3, marks=pytest.mark.slow),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +48,15 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 @pytest.fixture
-async def cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Template, str]:
+async def cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> AsyncIterator[tuple[Template, str]]:
     """An instance that ended in the middle of a release, with a blob that no row names."""
-    made = template(tmp_path / "cut")
+    with database(kind) as url:
+        yield await _cut(template(tmp_path / "cut", url), monkeypatch)
+
+
+async def _cut(made: Template, monkeypatch: pytest.MonkeyPatch) -> tuple[Template, str]:
 
     def lost(*_: object) -> None:
         raise UnavailableError("the server is gone")
@@ -65,14 +89,21 @@ def _start(world: World, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _each_fails(
-    made: Template, folder: Path, monkeypatch: pytest.MonkeyPatch, check: Check, every: int
+    made: Template,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    check: Check,
+    kind: str,
+    every: int,
 ) -> None:
+    if kind == "postgresql" and not POSTGRES:
+        pytest.skip("PostgreSQL: set GATEWAY_POSTGRES to a server where tests may make databases")
     counted, wrong = Fault(), []
-    with made.copy(folder, "sqlite") as world:
+    with made.copy(folder, kind) as world:
         _start(world, counted, monkeypatch)
     for at in range(0, len(counted.points), every):
         fault = Fault(at)
-        with made.copy(folder, "sqlite") as world:
+        with made.copy(folder, kind) as world:
             try:
                 _start(world, fault, monkeypatch)
             except (DBAPIError, GatewayError):
@@ -95,19 +126,23 @@ async def _kinds(live: Running) -> Counter[str]:
 
 @some_or_all
 async def test_a_first_start_may_fail_anywhere(
-    fresh: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+    fresh: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, every: int
 ) -> None:
     async def check(live: Running) -> None:
         assert live.gateway.quarantine is None
         assert live.gateway.sets.policy is not None
         assert await _kinds(live) == {"directory.accepted": 1, "policy.accepted": 1}
 
-    await _each_fails(fresh, tmp_path, monkeypatch, check, every)
+    await _each_fails(fresh, tmp_path, monkeypatch, check, kind, every)
 
 
 @some_or_all
 async def test_a_recovery_may_fail_anywhere(
-    cut: tuple[Template, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+    cut: tuple[Template, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    every: int,
 ) -> None:
     made, share = cut
 
@@ -121,4 +156,4 @@ async def test_a_recovery_may_fail_anywhere(
         assert [kinds[f"share.{step}"] for step in steps] == [1, 1, 1, 1]
         assert len(list(live.gateway.blobs.names())) == 1
 
-    await _each_fails(made, tmp_path, monkeypatch, check, every)
+    await _each_fails(made, tmp_path, monkeypatch, check, kind, every)

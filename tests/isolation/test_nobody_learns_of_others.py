@@ -7,23 +7,29 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from gateway.client import audit, pull
+from gateway.client import audit, pull, rfas
 from gateway.client.ceremony import read_parties
 from gateway.client.profile import KeyFolder, open_folder
+from gateway.client.rfas import seal_for
 from gateway.client.session import Session, connect
+from gateway.client.trust import refresh_directory
 from gateway.envelope import unseal_bytes
+from gateway.exchange.acts import AskRfa
 from gateway.exchange.parties import Key, Party
 from gateway.exchange.receipts import Rung
 from gateway.kernel.encoding import b64url, un_b64url
 from gateway.kernel.errors import GatewayError
+from gateway.kernel.ids import new_id
 from tests.isolation.recorder import bodies, recording, taken_apart
 from tests.world import (
     World,
+    admitted_rfa,
     build_world,
     package_of,
     propose,
@@ -32,6 +38,7 @@ from tests.world import (
     running,
     session,
     source,
+    wanted,
 )
 
 OTHERS = ("xb", "xc")
@@ -65,6 +72,12 @@ def ids_of_others(world: World, mine: str) -> set[bytes]:
     queries = (
         ("SELECT id FROM shares WHERE recipient != ?", (mine,)),
         ("SELECT messages.id FROM messages WHERE recipient != ?", (mine,)),
+        ("SELECT id FROM rfas WHERE authority != ?", (mine,)),
+        (
+            "SELECT id FROM rfa_messages WHERE rfa IN (SELECT id FROM rfas WHERE authority != ?)",
+            (mine,),
+        ),
+        ("SELECT id FROM investigations WHERE authority != ?", (mine,)),
         (
             "SELECT id FROM receipts WHERE share IN (SELECT id FROM shares WHERE recipient != ?)",
             (mine,),
@@ -98,6 +111,17 @@ async def play_others(world: World, staff: Session, package: str, out: Path) -> 
     return made
 
 
+async def request(world: World, code: str) -> str:
+    """Have an authority's RFA go through its life; return its id."""
+    rfa = await admitted_rfa(world, code, wanted(f"investigation of {code}"))
+    async with session(world, "officer") as officer:
+        directory = await refresh_directory(officer)
+        party = directory.party(f"{code}-prosecutor")
+        text = seal_for(party, f"a question to {code}".encode(), datetime.now(UTC))
+        await officer.act(f"/v1/rfas/{rfa}/steps", AskRfa(new_id("stp"), rfa, text))
+    return rfa
+
+
 async def ask_everything(endpoint: Session, share: str, foreign: list[str], out: Path) -> None:
     """Do all that an authority may do, and try what it may not."""
     await pull.inbox(endpoint, everything=True)
@@ -108,6 +132,12 @@ async def ask_everything(endpoint: Session, share: str, foreign: list[str], out:
     for target in (
         *(f"/v1/shares/{other}{tail}" for other in foreign for tail in tails),
         "/v1/shares",
+        "/v1/status",
+        "/v1/approvals",
+        "/v1/suspensions",
+        "/v1/attestations",
+        "/v1/declarations",
+        "/v1/events?after=0",
         "/v1/ledger/proof?index=99999",
         "/v1/inbox?after=x",
         "/v1/uploads/upl_x",
@@ -146,6 +176,17 @@ async def play(tmp: Path) -> tuple[World, list[bytes], list[bytes]]:
             sources = [source(tmp / "a.txt"), source(tmp / "b.bin")]
             package, _ = await package_of(staff, sources)
             foreign = await play_others(world, staff, package, tmp / "out")
+            theirs = [await request(world, code) for code in OTHERS]
+            await rfas.send(endpoint, wanted("our own"), b"what we ask for")
+            mine = await request(world, "xa")
+            await rfas.add(endpoint, mine, b"our reply", None)
+            assert [m.about for m in await rfas.read(endpoint, mine)][-1] == "rfa.information"
+            for rfa in theirs:
+                with pytest.raises(GatewayError):
+                    await endpoint.get(f"/v1/rfas/{rfa}")
+                with pytest.raises(GatewayError):
+                    await rfas.add(endpoint, rfa, b"not ours", None)
+            await endpoint.get("/v1/rfas")
             share = str((await propose(staff, package, "xa"))["share"])
             await release(staff, share)
             await ask_everything(endpoint, share, foreign, tmp / "out" / "xa")
@@ -211,4 +252,5 @@ def test_the_search_finds_what_is_there(sent: Sent) -> None:
         for key in member.keys:
             assert any(form in h.lower() or form in h for form in forms(key) for h in hay)
     assert any(b"what was seen at the bridge" in data for data in opened)
+    assert any(b"a question to xa" in data for data in opened)
     assert any(b'"statement' in d or b'"particulars"' in d for d in opened)

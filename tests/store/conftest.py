@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from gateway.kernel.signing import KeySigner
-from gateway.store.engine import connect, upgrade
+from gateway.store.engine import connect, connect_single, upgrade
 from gateway.store.writer import Log, Writer
 from tests.store.tools import Store
 from tests.world import World, build_world, database
@@ -29,6 +29,14 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def reading(url: str) -> Iterator[Engine]:
     engine = connect(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def single(reading: Engine) -> Iterator[Engine]:
+    """An engine whose statements stand alone."""
+    engine = connect_single(reading.url)
     yield engine
     engine.dispose()
 

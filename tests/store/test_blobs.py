@@ -126,3 +126,17 @@ def test_a_missing_blob_is_not_found(blobs: LocalBlobs) -> None:
     with pytest.raises(MalformedError):
         blobs.size("../../etc/passwd")
     blobs.delete(name)
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_link_in_the_place_of_a_blob_is_not_followed(
+    blobs: LocalBlobs, tmp_path: Path, what: str
+) -> None:
+    name = blobs.put(b"sealed")
+    (path,) = (tmp_path / "blobs").glob(f"*/{name}")
+    place = path if what == "file" else path.parent
+    elsewhere = place.rename(tmp_path / "elsewhere")
+    place.symlink_to(elsewhere)
+    assert path.read_bytes() == b"sealed"
+    with pytest.raises(NotFoundError, match="missing"):
+        list(blobs.read(name))

@@ -1,13 +1,16 @@
 """A set comes into force whole, or the old one stays."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from gateway import wiring
 from gateway.client import ceremony
-from gateway.store import tables
+from gateway.kernel.errors import NotFoundError, VerificationError
+from gateway.store import sets, tables
 from gateway.store.headcopy import HeadCopy
 from gateway.workflows.gateway import Gateway
 from tests.world import Running, World, running
@@ -40,6 +43,33 @@ async def test_a_newer_directory_comes_into_force(world: World) -> None:
         assert live.gateway.sets.directory.party(world.party("xb")).jurisdiction == "XB"
         assert live.reload() == []
         assert _accepted(live.gateway) == ([1, 2], 1)
+
+
+async def test_each_moment_has_the_directory_that_was_in_force_then(world: World) -> None:
+    async with running(world) as live:
+        gateway, before = live.gateway, live.now()
+        first = gateway.directory_at(before)
+        world.add_authority("xb")
+        world.sign()
+        assert live.reload() == []
+        assert (first.number, gateway.directory_at(before).number) == (1, 1)
+        assert gateway.directory_at(live.now()) == gateway.sets.directory
+        assert gateway.directory_at(live.now()).number == 2
+        with pytest.raises(NotFoundError):
+            gateway.directory_at(before - timedelta(days=1))
+
+
+async def test_a_set_that_nobody_signed_is_not_used_even_from_the_database(world: World) -> None:
+    async with running(world) as live:
+        gateway, now = live.gateway, live.now()
+        good = gateway.sets.directory_data
+        assert gateway.directory_at(now) == gateway.sets.directory
+        forged = good.replace(b"Prosecution service", b"Persecution service", 1)
+        assert forged != good
+        gateway.writer.run(lambda tx: sets.accept_directory(tx.conn, 99, forged, "0" * 64, now))
+        for _ in range(2):
+            with pytest.raises(VerificationError):
+                gateway.directory_at(now)
 
 
 async def test_a_rolled_back_directory_brings_no_revoked_key_back(world: World) -> None:

@@ -2,19 +2,22 @@
 
 import asyncio
 import random
-import shutil
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from gateway.exchange.parties import Role
+from gateway.web import connections
+from tests.faults.scenario import Template
 from tests.web.harness import Caller, caller
 from tests.world import (
     Running,
     World,
     build_world,
+    database,
     package_of,
     propose,
     release,
@@ -92,20 +95,56 @@ async def _share(world: World) -> Shares:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Shares]:
-    world = build_world(tmp_path_factory.mktemp("web"), ("xa", "xb"))
+    return _template(tmp_path_factory.mktemp("web"), None)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[World, Shares]]:
+    with database("postgresql") as url:
+        yield _template(tmp_path_factory.mktemp("web"), url)
+
+
+def _template(folder: Path, url: str | None) -> tuple[World, Shares]:
+    world = build_world(folder, ("xa", "xb"), database=url)
     world._member("mechanism", "A service", (Role.SHARER, Role.RELEASER), "robot", person=False)
     world.sign()
     return world, asyncio.run(_share(world))
 
 
 @pytest.fixture
-def world(template: tuple[World, Shares], tmp_path: Path) -> World:
-    made = tmp_path / "world"
-    shutil.copytree(template[0].root, made)
-    return World(made, template[0].config)
+def kind() -> str:
+    """The database that a test runs on; modules that ask much of it run on both."""
+    return "sqlite"
 
 
 @pytest.fixture
-async def scene(world: World, template: tuple[World, Shares]) -> AsyncIterator[Scene]:
+def made(kind: str, request: pytest.FixtureRequest) -> tuple[World, Shares]:
+    name = "template" if kind == "sqlite" else "postgres_template"
+    found: tuple[World, Shares] = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture
+def world(kind: str, made: tuple[World, Shares], tmp_path: Path) -> Iterator[World]:
+    with Template(made[0]).copy(tmp_path, kind) as world:
+        yield world
+
+
+@pytest.fixture
+async def scene(world: World, made: tuple[World, Shares]) -> AsyncIterator[Scene]:
     async with running(world) as live:
-        yield Scene(live, template[1])
+        yield Scene(live, made[1])
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the kernel's own buffers of the gateway small: they would hold the whole of a test's body."""
+    made = connections.Connection.connection_made
+
+    def connection_made(self: connections.Connection, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        made(self, transport)
+
+    monkeypatch.setattr(connections.Connection, "connection_made", connection_made)

@@ -1,5 +1,6 @@
 """What belongs to another is not there; who may not do a thing is told so, and no more."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.exchange.receipts import Receipt, Rung, sign_receipt
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import spell
+from gateway.workflows import pull
 from tests.web.conftest import Scene
 from tests.web.harness import JSON, PART, TUS, Answer, Caller, order
 
@@ -69,6 +71,17 @@ async def test_a_receipt_for_the_share_of_another_finds_nothing(scene: Scene) ->
         answers.append(await endpoint.call("POST", f"/v1/shares/{share}/receipts", body, JSON))
     answers[0].problem(404)
     same(answers[0], answers[1])
+
+
+async def test_a_receipt_does_not_wait_for_the_downloads_of_another(scene: Scene) -> None:
+    """A recipient's own receipt does, for up to two seconds: others would learn that he is pulling."""
+    scene.live.gateway.underway.add((scene.shares.theirs, new_id("srv")))
+    for who, status, waits in (("xa", 404, False), ("xb", 422, True)):
+        me, begun = scene.be(who), time.monotonic()
+        body = receipt(me, scene.shares.theirs, "0" * 64)
+        target = f"/v1/shares/{scene.shares.theirs}/receipts"
+        (await me.call("POST", target, body, JSON)).problem(status)
+        assert (time.monotonic() - begun >= pull._SETTLE) is waits
 
 
 async def test_an_inbox_has_no_address_but_its_owners_key(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway.exchange.acts import Propose
@@ -11,6 +12,13 @@ from gateway.kernel.ids import new_id
 from gateway.store import tables
 from tests.web.conftest import Scene
 from tests.web.harness import JSON, exchange, order
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """These run on both databases."""
+    return str(request.param)
+
 
 AT_ONCE = 8
 

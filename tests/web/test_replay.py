@@ -1,15 +1,28 @@
 """A token is good for one request, once: replayed, moved or doubled it is refused."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.exchange import tokens
 from gateway.exchange.acts import Ask, Basis, MakePackage, Product, Recall, Release, ReleaseItem
 from gateway.exchange.parse import build
+from gateway.kernel.encoding import parse_json, sha256
 from gateway.kernel.ids import new_id
+from gateway.store import replay
+from gateway.workflows import upkeep
 from tests.web.conftest import Scene, Shares
 from tests.web.harness import JSON, Caller, caller, exchange, head_of, order
+from tests.web.test_others import receipt
 from tests.world import World, running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """These run on both databases."""
+    return str(request.param)
+
 
 INBOX = "/v1/inbox"
 SPENT = "token was spent before"
@@ -43,12 +56,12 @@ async def test_a_token_writes_once(scene: Scene) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_spent_token_stays_spent_after_a_restart(
-    world: World, template: tuple[World, Shares], method: str
+    world: World, made: tuple[World, Shares], method: str
 ) -> None:
     who, target, body, status = caller(world, "xa"), INBOX, b"", 200
     if method == "POST":
         who, target, status = caller(world, "sharer"), "/v1/packages", 201
-        body = package_of(template[1].items[0])
+        body = package_of(made[1].items[0])
     token = who.token(method, target, body)
     async with running(world):
         assert (await who.call(method, target, body, JSON, token)).status == status
@@ -142,3 +155,50 @@ async def test_a_token_of_another_hour_is_refused(scene: Scene, seconds: int) ->
     endpoint = scene.be("xa")
     token = endpoint.token("GET", INBOX, at=datetime.now(UTC) + timedelta(seconds=seconds))
     (await endpoint.call("GET", INBOX, token=token)).problem(401)
+
+
+async def test_a_clock_set_back_revives_no_token(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both tables forget a token once it has expired; then the gateway's clock goes back by an hour."""
+    monkeypatch.setattr(replay, "_PURGE_EVERY", 1)
+    endpoint, sharer, live = scene.be("xa"), scene.be("sharer"), scene.live
+    read = endpoint.token("GET", INBOX)
+    body = package_of(scene.shares.items[0])
+    write = sharer.token("POST", "/v1/packages", body)
+    assert (await endpoint.call("GET", INBOX, token=read)).status == 200
+    assert (await sharer.call("POST", "/v1/packages", body, JSON, write)).status == 201
+    live.skew = timedelta(hours=1)
+    await asyncio.to_thread(upkeep.every_minute, live.gateway)
+    assert (await scene.be("xa").get(INBOX)).status == 200
+    with live.gateway.engine.connect() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM jti").scalar() == 0
+    live.skew = timedelta(0)
+    again = await endpoint.call("GET", INBOX, token=read)
+    assert "clock was set back" in again.problem(503)["detail"]
+    again = await sharer.call("POST", "/v1/packages", body, JSON, write)
+    assert again.problem(401)["detail"] == SPENT
+
+
+async def test_a_receipt_is_no_token(scene: Scene) -> None:
+    """Nor is it one in the form of a token: its type is another, and its key of another use."""
+    endpoint = scene.be("xa")
+    container = receipt(endpoint, scene.shares.ours, "0" * 64)
+    kept = parse_json(container)
+    assert isinstance(kept, dict) and isinstance(kept["signatures"], list)
+    first = kept["signatures"][0]
+    assert isinstance(first, dict)
+    compact = f"{first['protected']}.{kept['payload']}.{first['signature']}"
+    for token in (compact, container.decode("latin-1").replace("\n", "")):
+        (await endpoint.call("GET", INBOX, token=token)).problem(401)
+    signer = endpoint.folder.message_signer()
+    profile = endpoint.folder.profile
+    forged = tokens.make(
+        signer,
+        issuer=profile.actor,
+        audience=profile.audience,
+        request=tokens.Request("GET", INBOX, sha256(b"")),
+        now=endpoint.now(),
+    )
+    said = (await endpoint.call("GET", INBOX, token=forged)).problem(401)
+    assert said["detail"] == "unknown or revoked key"

@@ -23,6 +23,13 @@ from tests.web.conftest import BIG, Scene, range_ends
 from tests.web.harness import JSON, Answer, socket_to
 from tests.web.test_others import receipt
 
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """These run on both databases."""
+    return str(request.param)
+
+
 PATHS = ("/manifest", "/manifest/inner", "/items/0", "/items/1")
 
 

@@ -4,7 +4,9 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.web.auth import GATEWAY, number, reader, run
+from gateway.web.auth import GATEWAY, authenticate_read, number, run_quick, spent
+from gateway.web.connections import gone
+from gateway.web.limits import LIMITS
 from gateway.workflows import pull
 
 routes = web.RouteTableDef()
@@ -46,17 +48,23 @@ async def inbox(request: web.Request) -> web.Response:
     """Return messages after a cursor, waiting up to `wait` seconds for the first."""
     after = number(request, "after", 0, 2**53 - 1)
     wait = number(request, "wait", 0, MAX_WAIT)
-    signed = await reader(request)
+    signed, gateway = await authenticate_read(request), request.app[GATEWAY]
+    if wait:
+        request.app[LIMITS].poll(request, signed.actor)
+    departed = gone(request)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
-    while True:
-        bell = request.app[BELL].waiter()
-        found = await run(request, pull.messages, request.app[GATEWAY], signed, after, PAGE)
-        left = until - loop.time()
-        if found or left <= 0:
+    bell = request.app[BELL].waiter()
+    try:
+        found = await run_quick(request, spent, gateway, signed, pull.messages, after, PAGE)
+        while not (found or departed.done()) and (left := until - loop.time()) > 0:
+            # Who has gone waits no more: else each poll that was broken off would count for a minute.
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait([bell, departed], timeout=left, return_when=first)
             bell.cancel()
-            break
-        await asyncio.wait([bell], timeout=left)
+            bell = request.app[BELL].waiter()
+            found = await run_quick(request, pull.messages, gateway, signed, after, PAGE)
+    finally:
         bell.cancel()
     texts = [kept.container.decode() for kept in found]
     cursor = found[-1].seq if found else after

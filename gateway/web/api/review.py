@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from gateway.web.api.shares import share_id
-from gateway.web.auth import GATEWAY, number, reader, run
+from gateway.web.auth import GATEWAY, number, read, reader, run
 from gateway.workflows import review
 
 routes = web.RouteTableDef()
@@ -32,8 +32,7 @@ async def consistency(request: web.Request) -> web.Response:
 async def entries(request: web.Request) -> web.Response:
     """Serve a page of leaves."""
     start = number(request, "start", 0, HIGHEST)
-    signed = await reader(request)
-    found = await run(request, review.entries, request.app[GATEWAY], signed, start)
+    found = await read(request, review.entries, start)
     return web.json_response(found, headers=NO_STORE)
 
 
@@ -49,17 +48,11 @@ async def proof(request: web.Request) -> web.Response:
 @routes.get("/v1/shares/{share}/evidence")
 async def evidence(request: web.Request) -> web.Response:
     """Serve the ledger's evidence of a share to its recipient."""
-    signed = await reader(request)
-    found = await run(
-        request, review.share_evidence, request.app[GATEWAY], signed, share_id(request)
-    )
+    found = await read(request, review.share_evidence, share_id(request))
     return web.json_response(found, headers=NO_STORE)
 
 
 @routes.get("/v1/directory")
 async def directory(request: web.Request) -> web.Response:
     """Serve the directory view of the caller."""
-    signed = await reader(request)
-    return web.json_response(
-        await run(request, review.directory, request.app[GATEWAY], signed), headers=NO_STORE
-    )
+    return web.json_response(await read(request, review.directory), headers=NO_STORE)

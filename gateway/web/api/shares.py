@@ -1,6 +1,8 @@
 """Packages and shares: proposed, approved, released and recalled by the mechanism; pulled by one authority."""
 
 import asyncio
+import socket
+import struct
 
 import structlog
 from aiohttp import web
@@ -9,7 +11,7 @@ from gateway import telemetry
 from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
 from gateway.kernel.ids import check_id
 from gateway.store.shares import Serving
-from gateway.web.auth import GATEWAY, SMALL_RANGES, act, reader, run
+from gateway.web.auth import GATEWAY, SMALL_RANGES, act, read, reader, run
 from gateway.web.ranges import Range, parse_range
 from gateway.workflows import clear as clearing
 from gateway.workflows import propose as proposing
@@ -81,16 +83,14 @@ async def acknowledge(request: web.Request) -> web.Response:
 @routes.get("/v1/shares/{share}/manifest")
 async def manifest(request: web.Request) -> web.Response:
     """Serve the signed outer manifest."""
-    signed = await reader(request)
-    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    kept = await read(request, pull.manifest, share_id(request))
     return web.Response(body=kept.container, content_type="application/json", headers=NO_STORE)
 
 
 @routes.get("/v1/shares/{share}/manifest/inner")
 async def inner(request: web.Request) -> web.Response:
     """Serve the sealed inner manifest, an age file."""
-    signed = await reader(request)
-    kept = await run(request, pull.manifest, request.app[GATEWAY], signed, share_id(request))
+    kept = await read(request, pull.manifest, share_id(request))
     return web.Response(body=kept.inner, content_type="application/octet-stream", headers=NO_STORE)
 
 
@@ -149,9 +149,9 @@ async def _send(
             await response.write_eof()
     finally:
         watch.cancel()
-        if sent != response.content_length and request.transport is not None:
+        if sent != response.content_length:
             # Its length is stated already: anything but a broken connection would pass for its rest.
-            request.transport.abort()
+            _cut(request)
         telemetry.bytes_out.inc(sent)
         party = signed.actor.party.id
         await run(request, pull.ended, gateway, signed.actor.id, serving, sent, party)
@@ -172,8 +172,18 @@ async def _watch(request: web.Request, gateway: Gateway, serving: Serving) -> No
         except Exception as error:
             _log.error("download_unwatched", defect=type(error).__name__)
             permitted = False
-    if request.transport is not None:
-        request.transport.abort()
+    _cut(request)
+
+
+def _cut(request: web.Request) -> None:
+    """Break the connection off so that not even what the kernel has buffered is sent any more."""
+    transport = request.transport
+    if transport is None:
+        return
+    line: socket.socket | None = transport.get_extra_info("socket")
+    if line is not None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def share_id(request: web.Request) -> str:

@@ -1,4 +1,4 @@
-"""tus 1.0 (core and creation) for the sharing team, with signed parts; completion; deposit."""
+"""tus 1.0 (core, creation, termination) for the sharing team, with signed parts; completion; deposit."""
 
 from aiohttp import web
 
@@ -61,6 +61,15 @@ async def put_part(request: web.Request) -> web.Response:
     upload = request.match_info["upload"]
     at = await performed(request, signed, deposit.put_part, upload, start, body)
     return web.Response(status=204, headers={**TUS, "Upload-Offset": str(at)})
+
+
+@routes.delete("/v1/uploads/{upload}")
+async def abandon(request: web.Request) -> web.Response:
+    """Give up an upload that is not complete."""
+    _check_version(request)
+    signed = authenticate(request, await read_body(request, limit=0))
+    await performed(request, signed, deposit.abandon, request.match_info["upload"])
+    return web.Response(status=204, headers=TUS)
 
 
 @routes.post("/v1/uploads/{upload}/complete")
