@@ -5,22 +5,30 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
+from aiohttp import web
 
 from gateway.cli.main import app
-from gateway.envelope import open_body, parse_identity, unwrap
-from gateway.exchange.acts import Order, act_of
+from gateway.envelope import open_body, parse_identity, unseal_bytes, unwrap
+from gateway.exchange import messages, rfa_messages
+from gateway.exchange.acts import RIGHTS, Order, act_of
 from gateway.exchange.directory import Root, open_view
+from gateway.exchange.entries import Kind
 from gateway.exchange.manifest import Inner, Manifest, open_inner
 from gateway.exchange.messages import open_message
 from gateway.exchange.parse import decode
+from gateway.exchange.parties import Role
 from gateway.exchange.receipts import TYP, Receipt
+from gateway.exchange.rfa_messages import verify_rfa_message
 from gateway.kernel.encoding import b64url, canonical_json, parse_json, sha256, un_b64url
 from gateway.kernel.signing import KeySigner, check_signature, thumbprint, verify
 from gateway.policy import load, to_json
+from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
 from tests.vectors import ROOT
 
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -137,6 +145,67 @@ def _example(page: str, name: str) -> str:
     return re.split(rf"```[a-z]+ example {name}\n", text)[1].partition("```")[0].strip()
 
 
+def _rows(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of every table row in a section of a format page."""
+    text = (ROOT / "docs" / "formats" / f"{page}.md").read_text(encoding="utf-8")
+    section = re.split(rf"^## \d+\. {heading}$", text, flags=re.MULTILINE)[1]
+    section = re.split(r"^## ", section, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def _words(cell: str) -> list[str]:
+    """Return the words in code of a cell, but for those in brackets."""
+    return re.findall(r"`([^`]+)`", re.sub(r"\([^)]*\)", "", cell))
+
+
+KINDS_OF_ACTS = {str(msgspec.inspect.type_info(kind).tag): kind for kind in RIGHTS}  # type: ignore[attr-defined]
+
+
+def test_every_act_is_documented_with_its_members_and_who_may_order_it() -> None:
+    """The table of acts is the code's: types, members, roles, and which take a person."""
+    rows = [row for row in _rows("messages", "Orders and acts") if len(row) == 3]
+    documented = {tag: row for row in rows for tag in _words(row[0]) if tag in KINDS_OF_ACTS}
+    assert set(KINDS_OF_ACTS) - set(documented) == {"accept-head"}, "it has no endpoint"
+    for tag, (_, members, who) in documented.items():
+        kind = KINDS_OF_ACTS[tag]
+        fields = [field.name for field in msgspec.structs.fields(kind)]
+        assert sorted(_words(members)) == sorted(fields), tag
+        roles, person = RIGHTS[kind]
+        if tag not in ("approve", "fact.end", "rfa.confirm"):  # these say "that", "same", "such"
+            assert {role.value for role in roles} == set(re.findall(r"\w+", who)) & {*Role}, tag
+            assert ("person" in who) is person, tag
+
+
+def test_every_kind_of_entry_is_documented_once() -> None:
+    """The tables of the ledger's page name each kind, a refusal in two ways."""
+    rows = _rows("ledger", "Kinds of entries")
+    named = [kind for row in rows for kind in _words(row[0])]
+    assert sorted({*named}) == sorted(kind.value for kind in Kind)
+    assert {kind for kind in named if named.count(kind) > 1} == {Kind.REFUSED.value}
+
+
+def test_every_route_is_documented() -> None:
+    """Each method and path of the public service stands in the page on messages, and no other."""
+    text = (ROOT / "docs" / "formats" / "messages.md").read_text(encoding="utf-8")
+    section = text.split("## 10. Endpoints")[1].split("### Admin port")[0]
+    said = {match.split("?")[0] for match in re.findall(r"`((?:[A-Z]+) /v1/[^`]*)`", section)}
+    modules = (facts, inbox, overview, review, rfas, shares, uploads)
+    routes = (route for module in modules for route in module.routes)
+    known = {f"{route.method} {route.path}" for route in routes if isinstance(route, web.RouteDef)}
+    assert said == known
+
+
+@pytest.mark.parametrize("about", [messages.About, rfa_messages.About])
+def test_everything_that_a_message_may_be_about_is_documented(about: type[StrEnum]) -> None:
+    """The words stand in the page's sections on messages of either side."""
+    heading = "Inbox message" if about is messages.About else "RFA message"
+    words = [word for row in _rows("messages", heading) for cell in row for word in _words(cell)]
+    assert {member.value for member in about} <= set(words)
+    named = {word for word in words if word.startswith(("rfa.", "share."))}
+    assert named == {member.value for member in about}
+
+
 def test_the_example_of_an_envelope_opens_to_its_plaintext() -> None:
     """The identity unwraps the file key from the header, and the key opens the body."""
     example = json.loads(_example("envelope", "envelope"))
@@ -169,6 +238,18 @@ def test_the_examples_of_receipt_and_message_verify() -> None:
     assert open_message(container, KEYS, to=to).seq == 1
 
 
+def test_the_example_of_an_rfa_message_verifies_and_its_content_opens() -> None:
+    """The container is signed by the example's key; its content is sealed to the example identity."""
+    message = verify_rfa_message(_example("messages", "rfa").encode(), KEYS)
+    assert message.wanted is not None
+    assert message.content is not None
+    identity = parse_identity(json.loads(_example("envelope", "envelope"))["identity"])
+    text = unseal_bytes(un_b64url(message.content), [identity]).decode()
+    assert text.strip() in (ROOT / "docs" / "formats" / "messages.md").read_text(encoding="utf-8")
+    inner = decode(_example("messages", "inner").encode(), Inner)
+    assert inner.basis["rfa"] == message.rfa, "the example package answers the example RFA"
+
+
 def test_the_examples_of_both_layers_of_a_manifest_agree() -> None:
     """The inner layer belongs to the outer one."""
     outer = decode(_example("messages", "manifest").encode(), Manifest)
@@ -192,14 +273,14 @@ def test_the_example_of_a_decision_is_what_the_shipped_set_decides() -> None:
     policy = load(files)
     stated = parse_json(_example("policy", "facts").encode())
     assert isinstance(stated, dict)
-    facts = {
+    seen = {
         path: fact
         for space in ("item", "recipient", "context")
         for path, fact in policy.vocabulary.facts(
             {k: v for k, v in stated.items() if k.startswith(space)}, space
         ).items()
     }
-    assert to_json(facts) == stated
+    assert to_json(seen) == stated
     expected = json.loads(_example("policy", "decision"))
-    decided = policy.decide(facts, "2026-11-23").to_json()
+    decided = policy.decide(seen, "2026-11-23").to_json()
     assert decided | {"policy": ""} == expected | {"policy": ""}

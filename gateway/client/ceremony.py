@@ -109,8 +109,8 @@ def add_member(
         signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase)
         keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now, days))
     for suite in suites:
-        name = "envelope.key" if suite is suites[0] else f"envelope-{suite.value}.key"
-        identity = keyfiles.make_identity(out / name, suite, passphrase)
+        file = "envelope.key" if suite is suites[0] else f"envelope-{suite.value}.key"
+        identity = keyfiles.make_identity(out / file, suite, passphrase)
         recipient = str(identity.recipient)
         keys.append(public_key(Use.ENVELOPE, _ALGORITHM[suite], recipient, now, days))
     member = Member(new_id("psn" if person else "svc"), name, tuple(roles), tuple(keys))

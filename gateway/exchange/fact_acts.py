@@ -50,6 +50,8 @@ class Attest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="fact.
         must_be_id(self.id, "att")
         must_have_text(self.fact, 128, "fact")
         must_have_text(self.jurisdiction, 16, "jurisdiction")
+        if self.value is None:
+            raise ValueError("an attestation states a value; to take one back, end it")
         if not self.fact.startswith("recipient.") or self.fact == "recipient.jurisdiction":
             raise ValueError("an attestation is of a fact about recipients")
         must_be_day(self.valid_from)

@@ -63,24 +63,22 @@ def recipient_facts(
     today: str,
     later: Sequence[Attested] = (),
 ) -> tuple[dict[str, Fact], str | None]:
-    """Return the facts that count, and the last day on which just these do.
+    """Return the facts that count, and the next day, today included, on which a term begins or ends.
 
     A fact on one authority or case overrides a general one; sets add up. An expired fact is absent,
-    and so unknown to the rules. *later* attestations come after the register, oldest first: the last
-    one on a fact, as narrow, is the word that stands, so that once it has lapsed the fact is unknown,
-    whatever was on file before.
+    and so unknown to the rules. *later* attestations come after the register's facts that are as
+    narrow, oldest first: the last one is the word that stands, so that once it has lapsed the fact is
+    unknown, whatever as general was on file before.
     """
     facts: dict[str, Fact] = {"recipient.jurisdiction": jurisdiction}
     changes: list[str] = []
-    for attested in sorted(register.get(jurisdiction, ()), key=_generality):
+    on_file = [(attested, False) for attested in register.get(jurisdiction, ())]
+    by_order = [(attested, True) for attested in later]
+    for attested, stands in sorted((*on_file, *by_order), key=lambda one: _generality(one[0])):
         changes += (d for d in (attested.valid_from, attested.valid_to) if d and d >= today)
         if attested.counts(authority, case, today):
             _add(facts, attested)
-    for attested in sorted(later, key=_generality):
-        changes += (d for d in (attested.valid_from, attested.valid_to) if d and d >= today)
-        if attested.counts(authority, case, today):
-            _add(facts, attested)
-        elif _silences(attested, authority, case, today):
+        elif stands and _silences(attested, authority, case, today):
             facts.pop(attested.path, None)
     return facts, min(changes, default=None)
 

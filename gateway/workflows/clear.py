@@ -15,7 +15,7 @@ from gateway.kernel.errors import (
     MalformedError,
     VerificationError,
 )
-from gateway.policy import Outcome
+from gateway.policy import Clearance, Decision, Outcome, missing
 from gateway.store import shares
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
@@ -70,14 +70,20 @@ def _check(
         raise VerificationError("the clearance is of other items or another recipient")
     if act.basis != ruling.decision.basis_digest:
         raise ConflictError("the facts or rules have changed: read the share and clear it anew")
-    wanted = shares.obligation(act)
-    if wanted not in ruling.lacking:
-        lacking = ", ".join(ruling.lacking) or "nothing"
-        raise ConflictError(f"the share does not lack {wanted}; it lacks {lacking}")
     given = shares.clearances_of(tx.conn, share.id)
-    if (signed.actor.id, wanted, act.basis) in {(c.person, c.obligation, c.basis) for c in given}:
+    made = Clearance(signed.actor.id, shares.obligation(act), act.basis)
+    if made in given:
         raise ConflictError("you have given this clearance already; another person must give hers")
+    if made.obligation not in ruling.lacking and not _helps(ruling.decision, given, made, share):
+        lacking = ", ".join(ruling.lacking) or "nothing"
+        raise ConflictError(f"the share does not lack {made.obligation}; it lacks {lacking}")
     return share, package
+
+
+def _helps(decision: Decision, given: list[Clearance], made: Clearance, share: Share) -> bool:
+    """Tell whether a clearance frees a person for another seat, though its own seat is filled."""
+    before = missing(decision, given, share.proposer)
+    return missing(decision, [*given, made], share.proposer) != before
 
 
 def _redecide(

@@ -157,13 +157,18 @@ def _shared_facts(
     later = [
         _attested(sets.policy, found, recipient)
         for found in stated.attested(conn, code)
-        if found.authority in (None, recipient.id)
+        if found.authority in (None, recipient.id) and _ever_counted(found)
     ]
     about, changes = recipient_facts(
         sets.register, code, recipient.short, package.basis.case, today, later
     )
     ends = min(filter(None, (changes, admitted_to)), default=None)
     return {**about, **context}, ends
+
+
+def _ever_counted(found: Attestation) -> bool:
+    """Tell whether an attestation was in force on any day; one ended before it began says nothing."""
+    return found.ended is None or found.ended >= found.valid_from
 
 
 def _attested(policy: PolicySet | None, found: Attestation, recipient: Party) -> Attested:

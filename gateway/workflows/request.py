@@ -8,7 +8,7 @@ from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.rfa_messages import About, RfaMessage, open_rfa_message, step_of
 from gateway.exchange.rfas import State, Step, outside
 from gateway.kernel.encoding import Json, hex_sha256
-from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError
+from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
 from gateway.kernel.time import spell
 from gateway.store import rfas
 from gateway.store.rfas import Rfa
@@ -30,7 +30,7 @@ def submit(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         if wanted.parent is not None:
-            parent = rfas.get(tx.conn, wanted.parent, signed.actor.party.id)
+            parent = own(tx.conn, wanted.parent, signed.actor.party.id)
             if parent.wanted.investigation != wanted.investigation:
                 raise ConflictError(
                     "a supplementary RFA is of the same investigation as its parent"
@@ -51,7 +51,7 @@ def add(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
         raise MalformedError("expected information on this RFA, or its withdrawal", field="/about")
 
     def work(tx: Transaction) -> Answer:
-        rfa = rfas.get(tx.conn, rfa_id, signed.actor.party.id)
+        rfa = own(tx.conn, rfa_id, signed.actor.party.id)
         made = step_of(message, asked=rfa.state is State.CLARIFICATION)
         return _step(gateway, tx, signed, message, made)
 
@@ -59,6 +59,23 @@ def add(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
     if message.about is About.WITHDRAWAL:
         suspend.sweep(gateway, rfa=rfa_id)
     return answer
+
+
+def told(rfa: Rfa) -> bool:
+    """Tell whether an RFA's authority may know of it.
+
+    Of one from paper only once two persons have entered it: until then the authority may be the wrong
+    one, and would learn of another's investigation.
+    """
+    return rfa.origin == SIGNED or rfa.number is not None
+
+
+def own(conn: Connection, rfa_id: str, party: str) -> Rfa:
+    """Return an RFA that the authority *party* may know of. Raises NotFoundError."""
+    rfa = rfas.get(conn, rfa_id, party)
+    if not told(rfa):
+        raise NotFoundError("no such RFA")
+    return rfa
 
 
 def _opened(gateway: Gateway, signed: Signed) -> RfaMessage:
@@ -104,14 +121,15 @@ def _step(
 def listed(gateway: Gateway, signed: Signed) -> Answer:
     """Return the authority's own RFAs."""
     with gateway.engine.connect() as conn:
-        found: list[Json] = [_seen(rfa) for rfa in rfas.listed(conn, signed.actor.party.id)]
+        every = rfas.listed(conn, signed.actor.party.id)
+        found: list[Json] = [_seen(rfa) for rfa in every if told(rfa)]
     return {"rfas": found}
 
 
 def show(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
     """Return one of the authority's own RFAs with its messages. Raises NotFoundError."""
     with gateway.engine.connect() as conn:
-        rfa = rfas.get(conn, rfa_id, signed.actor.party.id)
+        rfa = own(conn, rfa_id, signed.actor.party.id)
         return {**_seen(rfa), "messages": messages_of(conn, rfa_id)}
 
 
@@ -140,9 +158,9 @@ def messages_of(conn: Connection, rfa_id: str) -> list[Json]:
 def message(gateway: Gateway, signed: Signed, rfa_id: str, name: str) -> bytes:
     """Return one signed message about an RFA, to its authority or to the mechanism."""
     party = signed.actor.party
-    own = party.id if party.kind is PartyKind.AUTHORITY else None
-    if own is None and party.kind is not PartyKind.MECHANISM:
+    if party.kind not in (PartyKind.AUTHORITY, PartyKind.MECHANISM):
         raise ForbiddenError("a source reads no RFAs")
     with gateway.engine.connect() as conn:
-        rfas.get(conn, rfa_id, own)
+        if party.kind is PartyKind.AUTHORITY:
+            own(conn, rfa_id, party.id)
         return rfas.message(conn, rfa_id, name).container

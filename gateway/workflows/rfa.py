@@ -43,6 +43,7 @@ from gateway.store.writer import Transaction
 from gateway.workflows import suspend
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.post import tell
+from gateway.workflows.request import told
 from gateway.workflows.standing import authority
 
 PAPER = "paper"
@@ -259,8 +260,8 @@ def _reopen(at: Occasion, act: ReopenRfa) -> Move:
     return Move(about=About.RFA_REOPENED, due=act.due)
 
 
-def _close(_: Occasion, __: CloseRfa) -> Move:
-    return Move(about=About.RFA_CLOSED)
+def _close(at: Occasion, _: CloseRfa) -> Move:
+    return Move(about=About.RFA_CLOSED if told(at.rfa) else None)
 
 
 # An act's own function takes that act; the table's key sees to it that no other comes there.

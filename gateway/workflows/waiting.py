@@ -10,6 +10,7 @@ from gateway.exchange.directory import Actor
 from gateway.exchange.rfas import State as RfaState
 from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json
+from gateway.kernel.errors import NotFoundError, UnavailableError
 from gateway.kernel.time import spell
 from gateway.store import rfas, shares
 from gateway.store.rfas import Rfa
@@ -37,7 +38,10 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
     found: list[Json] = []
     with gateway.engine.connect() as conn:
         for share in shares.in_states(conn, [State.HELD]):
-            _, _, ruling = decide_again(gateway, conn, share.id, now)
+            try:
+                _, _, ruling = decide_again(gateway, conn, share.id, now)
+            except NotFoundError:  # its recipient left the directory: nobody can clear it
+                continue
             yours = _clearable(conn, share, ruling, signed.actor)
             told = answer_about(conn, share.id, ruling)
             expires = share.at + timedelta(days=gateway.proposal_days)
@@ -111,8 +115,7 @@ def _share(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> d
     late = False
     match share.state:
         case State.HELD:
-            _, _, ruling = decide_again(gateway, conn, share.id, now)
-            waits_for = ", ".join(ruling.lacking)
+            waits_for = _lacking(gateway, conn, share, now)
         case State.PROPOSED:
             waits_for = "releaser: release"
         case State.AVAILABLE:
@@ -127,3 +130,12 @@ def _share(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> d
         "late": late,
         "waits_for": waits_for,
     }
+
+
+def _lacking(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> str:
+    """Return what a held share lacks, or why that cannot be said: the rest of the status still can."""
+    try:
+        _, _, ruling = decide_again(gateway, conn, share.id, now)
+    except (NotFoundError, UnavailableError) as error:
+        return str(error)
+    return ", ".join(ruling.lacking)

@@ -41,8 +41,22 @@ def world(server: Process) -> World:
 
 
 @pytest.fixture(scope="module")
-def share(world: World) -> str:
-    made = run_json(world, "sharer", "push", *evidence(world), "--rfa", "XA-7")
+def rfa(world: World) -> str:
+    """An RFA that an officer of xa sent, and that an officer of the mechanism has admitted."""
+    text = world.root / "request.txt"
+    text.write_text("Please share what shows the chain of command.")
+    why = ("--investigation", "12 Js 34/26", "--crime", "war_crimes")
+    sent = run_json(world, "xa-officer", "rfa", "send", str(text), *why)
+    name = str(sent["rfa"])
+    due, checked = ("--due", "2030-12-31"), ("--valid-to", "2035-12-31", "--evidence", "note 12")
+    run_json(world, "officer", "rfa", "register", name, "--number", "2026-014", *due)
+    assert run_json(world, "officer", "rfa", "assess", name, *checked)["state"] == "review"
+    return name
+
+
+@pytest.fixture(scope="module")
+def share(world: World, rfa: str) -> str:
+    made = run_json(world, "sharer", "push", *evidence(world), "--rfa", rfa)
     proposed = run_json(world, "sharer", "share", "propose", made["package"], "xa-prosecutor")
     assert proposed["outcome"] == "permit"
     run_json(world, "releaser", "share", "release", proposed["share"])
@@ -80,11 +94,21 @@ def test_a_package_says_why_in_exactly_one_way(world: World) -> None:
 def test_a_misspelt_fact_is_named_with_the_nearest_right_one(world: World) -> None:
     bad = world.root / "bad.yaml"
     bad.write_text("'*': {item.sgvb: true}\n")
-    args = (str(world.root / "evidence"), "--facts", str(bad), "--rfa", "1")
+    args = (str(world.root / "evidence"), "--facts", str(bad), "--rationale", "It is needed")
     code, said = fails(world, "sharer", "push", *args)
     assert code == 2
     assert "item.sgvb" in said
     assert "item.sgbv" in said
+
+
+def test_a_package_answers_only_an_rfa_that_is_there(world: World, rfa: str) -> None:
+    for name, code, says in (("XA-7", 6, "no such RFA"), (rfa[:-1] + "x", 6, "no such RFA")):
+        assert fails(world, "sharer", "push", *evidence(world), "--rfa", name)[0] == code
+        assert says in fails(world, "sharer", "push", *evidence(world), "--rfa", name)[1]
+    other = ("--rfa", rfa, "--case", "another case")
+    code, said = fails(world, "sharer", "push", *evidence(world), *other)
+    assert code == 7
+    assert "registered for purpose criminal and case 12 Js 34/26" in said
 
 
 def test_a_share_is_listed_and_shown_with_its_life(world: World, share: str) -> None:
@@ -184,7 +208,7 @@ def reload(server: Process) -> None:
 
 def test_the_shipped_policy_is_sound_and_a_broken_one_is_told_where(tmp_path: Path) -> None:
     assert "the set is sound" in run_cli("policy", "check", str(POLICIES)).stdout
-    assert "33 of 33 cases hold" in run_cli("policy", "test", str(POLICIES)).stdout
+    assert "37 of 37 cases hold" in run_cli("policy", "test", str(POLICIES)).stdout
     for path in POLICIES.rglob("*.yaml"):
         copy = tmp_path / path.relative_to(POLICIES)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -8,63 +8,10 @@ import pytest
 from gateway.exchange import acts
 from gateway.exchange.acts import act_of
 from gateway.exchange.parse import build, decode, plain
-from gateway.kernel.encoding import canonical_json, hex_sha256
+from gateway.kernel.encoding import canonical_json
 from gateway.kernel.errors import MalformedError
+from tests.exchange.examples import DIGEST, GOOD, PARTICULARS, RELEASED, body
 from tests.exchange.world import ident
-
-DIGEST = hex_sha256(b"x")
-PARTICULARS: dict[str, Any] = {
-    "name": "a.txt",
-    "media_type": "text/plain",
-    "evidence_number": "E-1",
-    "size": 1,
-    "sha256": DIGEST,
-}
-RELEASED = {"item": ident("itm", 1), "vault_header": DIGEST, "body": DIGEST}
-GOOD: dict[str, dict[str, Any]] = {
-    "upload": {"id": ident("upl", 1), "size": 0, "suite": "pq"},
-    "complete": {
-        "upload": ident("upl", 1),
-        "particulars": PARTICULARS,
-        "facts": {"item.sgbv": True},
-        "handling": "AMBER",
-        "parts": [DIGEST],
-    },
-    "deposit": {
-        "item": ident("itm", 1),
-        "vault_header": DIGEST,
-        "body": DIGEST,
-        "body_size": 33,
-        "size": 1,
-        "suite": "classic",
-        "facts": DIGEST,
-        "particulars": DIGEST,
-        "handling": "AMBER",
-    },
-    "package": {
-        "id": ident("pkg", 1),
-        "product": "evidence",
-        "basis": {"mode": "requested", "purpose": "criminal", "case": "c-1", "rfa": "RFA-1"},
-        "items": [ident("itm", 1), ident("itm", 2)],
-    },
-    "propose": {"share": ident("shr", 1), "package": ident("pkg", 1), "recipient": ident("pty", 1)},
-    "approve": {
-        "id": ident("clr", 1),
-        "share": ident("shr", 1),
-        "recipient": ident("pty", 1),
-        "role": "legal_adviser",
-        "basis": DIGEST,
-        "items": [RELEASED],
-    },
-    "release": {"share": ident("shr", 1), "recipient": ident("pty", 1), "items": [RELEASED]},
-    "recall": {"share": ident("shr", 1), "ask": "sequester", "reason": "the source asked"},
-    "accept-head": {"size": 5, "root": "A" * 43, "reason": "restored from a copy"},
-}
-
-
-def body(kind: str, **changes: Any) -> bytes:
-    act = {"type": kind, **GOOD[kind], **changes}
-    return canonical_json({"act": act, "sig2": None})
 
 
 @pytest.mark.parametrize("kind", sorted(GOOD))
@@ -88,6 +35,10 @@ def relation(kind: str, of: str | None) -> dict[str, Any]:
 
 def basis(**changes: Any) -> dict[str, Any]:
     return {"basis": {**GOOD["package"]["basis"], **changes}}
+
+
+def unasked(rationale: str) -> dict[str, Any]:
+    return basis(mode="proactive", rfa=None, rationale=rationale)
 
 
 ITEM = ident("itm", 1)
@@ -127,8 +78,11 @@ ITEM = ident("itm", 1)
         ("package", basis(rfa=None), "requested package names", "/act/basis"),
         ("package", basis(rationale="y"), "proactive package has", "/act/basis"),
         ("package", basis(mode="proactive", rfa=None), "proactive package has", "/act/basis"),
-        ("package", basis(rfa=""), "basis has 1 to 4000", "/act/basis"),
-        ("package", basis(rfa="x" * 4001), "basis has 1 to 4000", "/act/basis"),
+        ("package", basis(rfa=""), "starting with rfa", "/act/basis"),
+        ("package", basis(rfa="RFA-2026-014"), "starting with rfa", "/act/basis"),
+        ("package", basis(rfa=ITEM), "starting with rfa", "/act/basis"),
+        ("package", unasked(""), "rationale has 1 to 4000", "/act/basis"),
+        ("package", unasked("x" * 4001), "rationale has 1 to 4000", "/act/basis"),
         ("package", basis(purpose=""), "purpose has 1 to 64", "/act/basis"),
         ("package", basis(case="x" * 129), "case has 1 to 128", "/act/basis"),
         ("propose", {"share": ITEM}, "starting with shr", "/act"),
@@ -139,6 +93,14 @@ ITEM = ident("itm", 1)
         ("approve", {"share": ITEM}, "starting with shr", "/act"),
         ("approve", {"recipient": ITEM}, "starting with pty", "/act"),
         ("approve", {"role": "king"}, "invalid enum", "/act/role"),
+        ("consult", {"id": ITEM}, "starting with clr", "/act"),
+        ("consult", {"share": ITEM}, "starting with shr", "/act"),
+        ("consult", {"recipient": ITEM}, "starting with pty", "/act"),
+        ("consult", {"whom": ""}, "whom has 1 to 64", "/act"),
+        ("consult", {"whom": "x" * 65}, "whom has 1 to 64", "/act"),
+        ("consult", {"evidence": "see file"}, "hex", "/act"),
+        ("consult", {"basis": ""}, "hex", "/act"),
+        ("consult", {"items": [{**RELEASED, "item": "x"}]}, "starting with itm", "/act/items/0"),
         ("release", {"items": []}, "at least one item", "/act"),
         ("release", {"share": ITEM}, "starting with shr", "/act"),
         ("release", {"recipient": ITEM}, "starting with pty", "/act"),

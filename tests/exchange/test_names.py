@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.exchange.acts import can_stand_together
+from gateway.exchange.naming import can_stand_together
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.exchange.receipts import STEP
-from gateway.exchange.shares import PULLABLE, TRANSITIONS, VISIBLE, State, Step, advance
+from gateway.exchange.shares import (
+    PULLABLE,
+    RELEASED,
+    TRANSITIONS,
+    VISIBLE,
+    State,
+    Step,
+    advance,
+)
 from gateway.kernel.errors import ConflictError
 
 STATES: list[State | None] = [None, *State]
-ENDS = {State.DENIED, State.RECALLED}
+ENDS = {State.DENIED, State.RECALLED, State.EXPIRED}
 
 
 def reached(steps: list[Step]) -> list[State]:
@@ -72,8 +80,14 @@ def test_every_state_can_be_reached_and_the_ends_are_the_only_ones() -> None:
 
 def test_whatever_was_released_can_be_recalled_and_nothing_else() -> None:
     recalled = {at for at, step in TRANSITIONS if step is Step.RECALL}
-    assert recalled == PULLABLE | {State.RELEASED, State.PREPARED}
+    assert recalled == RELEASED == PULLABLE | {State.RELEASED, State.PREPARED}
     assert VISIBLE - PULLABLE == {State.RECALLED}
+
+
+def test_only_what_nobody_released_can_expire() -> None:
+    expiring = {at for at, step in TRANSITIONS if step is Step.EXPIRE}
+    assert expiring == {State.PROPOSED, State.HELD}
+    assert not expiring & RELEASED
 
 
 def test_every_rung_of_the_receipts_is_a_step_of_a_share() -> None:

@@ -23,13 +23,18 @@ VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "exchange.tokens": ("tests/exchange/test_tokens.py", frozenset()),
     "exchange.entitlement": (ATTACKS, frozenset()),
-    "exchange.acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge", "check_name"})),
+    "exchange.acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge"})),
+    "exchange.naming": (ATTACKS, frozenset({"check_name"})),
     "exchange.manifest": (
         ATTACKS,
         frozenset({"open_manifest", "check_inner_digest", "open_inner"}),
     ),
     "exchange.receipts": (ATTACKS, frozenset({"open_receipt"})),
     "exchange.messages": (ATTACKS, frozenset({"open_message"})),
+    "exchange.rfa_messages": (
+        "tests/exchange/test_rfa_messages.py",
+        frozenset({"RfaMessage", "open_rfa_message", "verify_rfa_message"}),
+    ),
     "exchange.directory": (
         ATTACKS,
         frozenset({"Directory", "_enter_keys", "open_set", "open_view", "_climb"}),

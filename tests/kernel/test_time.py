@@ -1,13 +1,13 @@
 """Instants are spelt one way, and always in UTC."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.kernel.errors import MalformedError
-from gateway.kernel.time import exact, instant, spell, unix
+from gateway.kernel.time import day, exact, instant, spell, unix
 
 MOMENTS = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
@@ -59,3 +59,32 @@ def test_seconds_are_counted_from_1970() -> None:
 def test_no_other_spelling_of_a_time_is_taken(text: str) -> None:
     with pytest.raises(MalformedError, match="expected a time such as"):
         instant(text)
+
+
+@given(st.dates(date(1, 1, 1)))
+def test_a_day_reads_back_as_it_is_spelt(one: date) -> None:
+    assert day(one.isoformat()) == one
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "today",
+        "2026",
+        "2026-11",
+        "20261123",
+        "2026-W48-1",
+        "2026-1-2",
+        "2026-02-30",
+        "2026-13-01",
+        "0000-01-01",
+        "2026-11-23T16:18:00Z",
+        " 2026-11-23",
+        "2026-11-23\n",
+        "٢٠٢٦-11-23",
+    ],
+)
+def test_no_other_spelling_of_a_day_is_taken(text: str) -> None:
+    with pytest.raises(MalformedError, match="expected a date such as"):
+        day(text)

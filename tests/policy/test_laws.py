@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from gateway.kernel.errors import MalformedError
 from gateway.policy import (
-    Clearance,
     Effect,
     Outcome,
     Value,
     Vocabulary,
     load_register,
-    missing,
     read,
     register_json,
     terms_json,
@@ -208,38 +206,6 @@ def test_terms_are_written_as_json_in_one_order(one: dict[str, Term]) -> None:
         assert written[kind] == term_json(term)
         if isinstance(term, tuple):
             assert isinstance(written[kind], dict) is (kind == "approval")
-
-
-# Approvals
-
-ROLES = "ab"
-CLEARANCES = st.lists(st.tuples(st.sampled_from("pqrs"), st.sampled_from(ROLES)), max_size=8)
-
-
-def satisfied(asked: dict[str, int], given_roles: list[tuple[str, str]]) -> bool:
-    """Tell by trying them all whether some way of counting each person once is enough."""
-    persons = sorted({person for person, _ in given_roles})
-    can = {person: [r for p, r in given_roles if p == person] for person in persons}
-    for chosen in itertools.product(*(can[person] for person in persons)):
-        if all(chosen.count(role) >= count for role, count in asked.items()):
-            return True
-    return False
-
-
-@given(st.dictionaries(st.sampled_from(ROLES), st.integers(1, 2), min_size=1), CLEARANCES)
-def test_a_hold_is_cleared_whenever_each_person_can_be_counted_once(
-    asked: dict[str, int], given_roles: list[tuple[str, str]]
-) -> None:
-    policy = small({"effect": "permit", "when": True, "obligations": {"approval": asked}})
-    held = policy.decide({}, "2026-05-01")
-    assert held.outcome is Outcome.HOLD
-    clearances = [
-        Clearance(person, f"approval:{role}", held.basis_digest) for person, role in given_roles
-    ]
-    lacking = missing(held, clearances, "requester")
-    assert (lacking == {}) is satisfied(asked, given_roles)
-    assert missing(held, [*reversed(clearances), *clearances], "requester") == lacking
-    assert all(0 < count <= asked[key.partition(":")[2]] for key, count in lacking.items())
 
 
 # What is read

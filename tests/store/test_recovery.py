@@ -1,6 +1,9 @@
 """What a crash cut off is finished, closed or swept when the gateway starts again."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -11,10 +14,11 @@ from gateway.client import audit, ceremony, pull
 from gateway.exchange.acts import Approve, ReleaseItem
 from gateway.exchange.parse import build
 from gateway.exchange.parties import Role
-from gateway.kernel.errors import ForbiddenError, UnavailableError
+from gateway.kernel.errors import ConflictError, ForbiddenError, UnavailableError
 from gateway.kernel.ids import new_id
 from gateway.store import shares, tables
 from gateway.store.headcopy import HeadCopy
+from gateway.wiring.sets import load_policy
 from gateway.workflows import prepare as preparing
 from gateway.workflows import pull as pulling
 from tests.world import (
@@ -49,6 +53,11 @@ def _publish(live: Running) -> None:
     wiring.copy_head(live.gateway, HeadCopy(live.world.instance / config.head_copy))
 
 
+def _recovered(logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what each start said of what it had recovered."""
+    return [log for log in logs if log["event"] == "recovered"]
+
+
 def _state(live: Running, share: str) -> str:
     with live.gateway.engine.connect() as conn:
         return shares.get(conn, share).state.value
@@ -73,7 +82,7 @@ async def test_blobs_that_no_row_names_are_swept(world: World, data: Path) -> No
             assert orphan not in kept
             async with session(world, "xa") as endpoint:
                 await pull.pull(endpoint, share, world.root / "out", lambda _: None)
-    assert logs[0]["blobs_swept"] == 1
+    assert [log["blobs_swept"] for log in _recovered(logs)] == [1]
 
 
 async def _cut_release(world: World, data: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> str:
@@ -112,7 +121,7 @@ async def test_an_unfinished_release_is_finished(
             _publish(live)
         async with running(world) as live:
             assert _state(live, share) == "verified"
-    assert [log["releases_finished"] for log in logs] == [1, 0]
+    assert [log["releases_finished"] for log in _recovered(logs)] == [1, 0]
     assert [kinds.count(f"share.{step}") for step in ("prepared", "available")] == [1, 1]
 
 
@@ -154,31 +163,52 @@ async def test_open_servings_are_closed_as_interrupted(
             kinds = await _kinds(world)
             async with session(world, "xa") as endpoint:
                 await pull.pull(endpoint, share, world.root / "out", lambda _: None)
-    assert logs[0]["ranges_closed"] == 1
+    assert [log["ranges_closed"] for log in _recovered(logs)] == [1]
     assert kinds[-2:] == ["range.authorised", "range.interrupted"]
 
 
-async def test_a_share_is_released_after_it_was_held_at_its_release(
-    world: World, data: Path
+HOLD = (
+    "rules:\n- id: test.hold\n  effect: require\n  title: Held for a while\n  basis: A test\n"
+    "  when: {eq: [item.sgbv, false]}\n  obligations: {approval: {legal_adviser: 1}}\n"
+)
+
+
+@pytest.mark.parametrize("swept", [True, False])
+async def test_a_share_that_came_to_be_held_is_released_once_it_is_cleared(
+    world: World, data: Path, swept: bool
 ) -> None:
-    path = world.instance / world.config.policy / "rules" / "99-hold.yaml"
-    hold = (
-        "rules:\n- id: test.hold\n  effect: require\n  title: Held for a while\n  basis: A test\n"
-        "  when: {eq: [item.sgbv, false]}\n  obligations: {approval: {legal_adviser: 1}}\n"
-    )
+    """Held when a set came into force, or at its release, in the moment before anybody looked."""
+    folder = world.instance / world.config.policy
     with capture_logs():
         async with running(world) as live, session(world, "releaser") as releaser:
             package, _ = await package_of(releaser, [source(data)])
             share = str((await propose(releaser, package, "xa"))["share"])
-            path.write_text(hold)
-            assert live.reload() == []
-            with pytest.raises(ForbiddenError, match="not permitted any more; it is held"):
-                await release(releaser, share)
+            (folder / "rules" / "99-hold.yaml").write_text(HOLD)
+            if swept:
+                assert live.reload() == []
+                with pytest.raises(ConflictError, match="cannot release a share that is held"):
+                    await release(releaser, share)
+            else:
+                policy, register = load_policy(folder)
+                live.gateway.sets = replace(live.gateway.sets, policy=policy, register=register)
+                with pytest.raises(ForbiddenError, match="not permitted any more; it is held"):
+                    await release(releaser, share)
+            assert _state(live, share) == "held"
             await _approve(world, share)
             assert (await release(releaser, share))["state"] == "available"
             assert (await release(releaser, share))["state"] == "available"
             kinds = await _kinds(world)
+            assert _stages(live, share) == [
+                "propose", "change" if swept else "release", "approve", "release",
+            ]  # fmt: skip
     assert [kinds.count(f"share.{step}") for step in ("released", "available")] == [1, 1]
+    assert kinds.count("share.decided") == 2, "held, and cleared"
+
+
+def _stages(live: Running, share: str) -> list[str]:
+    query = select(tables.decisions.c.stage).where(tables.decisions.c.share == share)
+    with live.gateway.engine.connect() as conn:
+        return list(conn.execute(query.order_by(tables.decisions.c.n)).scalars())
 
 
 async def _approve(world: World, share: str) -> None:

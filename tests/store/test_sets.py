@@ -131,7 +131,7 @@ async def test_a_directory_with_a_bad_signature_leaves_the_old_one_in_force(worl
         async with running(world) as live:  # the accepted set needs no file
             assert live.gateway.sets.directory_data == data
             assert live.gateway.sets.policy is not None
-    assert {log["event"] for log in logs} == {"set_refused", "recovered"}
+    assert {log["event"] for log in logs} == {"set_refused", "shares_decided_again", "recovered"}
 
 
 async def test_a_policy_that_does_not_load_leaves_the_old_one_in_force(world: World) -> None:
