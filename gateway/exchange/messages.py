@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.exchange.bounds import must_be_day
 from gateway.exchange.parse import build, plain
-from gateway.exchange.rfa_acts import must_be_sealed
+from gateway.exchange.rfa_acts import MAX_LETTER, must_be_sealed
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.ids import check_id
 from gateway.kernel.signing import Signer, sign, verify
@@ -75,7 +75,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.due is not None:
             must_be_day(self.due)
         if self.content is not None:
-            must_be_sealed(self.content)
+            must_be_sealed(self.content, MAX_LETTER)
 
 
 def sign_message(message: Message, signer: Signer) -> bytes:

@@ -21,6 +21,7 @@ from gateway.kernel.encoding import un_b64url
 from gateway.kernel.errors import MalformedError
 
 MAX_CONTENT = 4 << 20  # characters of base64url: twice encoded, it still fits one request body
+MAX_LETTER = 512 << 10  # characters: a page of the inbox has up to 100 of them; more is a share
 _AGE = b"age-encryption.org/v1\n"
 
 
@@ -185,7 +186,7 @@ class AskRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rfa.a
 
     def __post_init__(self) -> None:
         _step(self.id, self.rfa)
-        must_be_sealed(self.content)
+        must_be_sealed(self.content, MAX_LETTER)
 
 
 class TellRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rfa.tell"):
@@ -197,7 +198,7 @@ class TellRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rfa.
 
     def __post_init__(self) -> None:
         _step(self.id, self.rfa)
-        must_be_sealed(self.content)
+        must_be_sealed(self.content, MAX_LETTER)
 
 
 class ExtendRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rfa.extend"):
@@ -231,7 +232,7 @@ class AnswerRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rf
             raise ValueError("an answer with packages names their shares, and only such a one")
         if len(set(self.shares)) != len(self.shares):
             raise ValueError("an answer names each share once")
-        must_be_sealed(self.content)
+        must_be_sealed(self.content, MAX_LETTER)
 
 
 class DeclineRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rfa.decline"):
@@ -244,7 +245,7 @@ class DeclineRfa(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
 
     def __post_init__(self) -> None:
         _step(self.id, self.rfa)
-        must_be_sealed(self.content)
+        must_be_sealed(self.content, MAX_LETTER)
         must_have_text(self.reason, MAX_TEXT, "reason")
 
 
@@ -288,10 +289,10 @@ RfaAct = (
 """What is done to an RFA that is there already."""
 
 
-def must_be_sealed(content: str) -> None:
+def must_be_sealed(content: str, longest: int) -> None:
     """Raise ValueError unless *content* is base64url of what begins as an age file does."""
-    if len(content) > MAX_CONTENT:
-        raise ValueError(f"content has at most {MAX_CONTENT} characters")
+    if len(content) > longest:
+        raise ValueError(f"content has at most {longest} characters")
     try:
         data = un_b64url(content)
     except MalformedError as error:

@@ -12,7 +12,7 @@ import msgspec
 from gateway.exchange.directory import Actor
 from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Role, Use
-from gateway.exchange.rfa_acts import Wanted, must_be_sealed
+from gateway.exchange.rfa_acts import MAX_CONTENT, Wanted, must_be_sealed
 from gateway.exchange.rfas import Step
 from gateway.kernel.errors import ForbiddenError, MalformedError
 from gateway.kernel.ids import check_id
@@ -62,7 +62,7 @@ class RfaMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if (self.about is About.REQUEST) != (self.wanted is not None):
             raise ValueError("a request says what is wanted, and only a request does")
         if self.content is not None:
-            must_be_sealed(self.content)
+            must_be_sealed(self.content, MAX_CONTENT)
         elif self.about is not About.WITHDRAWAL:
             raise ValueError("content is missing: an age file for the mechanism's people")
 

@@ -169,12 +169,6 @@ def _in_time(claims: Claims, now: int) -> None:
         )
 
 
-def check_binding(claims: Claims, request: Request, *, audience: str) -> None:
-    """Check that the claims were made for this *request*. Raises UnauthorizedError."""
-    _check_target(claims, request.method, request.target, audience)
-    _check_body(claims, request.digest)
-
-
 def _check_target(claims: Claims, method: str, target: str, audience: str) -> None:
     if claims.aud != audience:
         raise UnauthorizedError("token is for another audience")

@@ -33,7 +33,13 @@ from gateway.workflows.gateway import Gateway, Sets
 
 _NEVER = "0000-00-00"  # before every day: what the vocabulary does not know counts as ended
 _NOT_ADMITTED = frozenset(
-    {RfaState.RECEIVED, RfaState.RECORDED, RfaState.DECLINED, RfaState.WITHDRAWN}
+    {
+        RfaState.RECEIVED,
+        RfaState.RECORDED,
+        RfaState.REGISTERED,  # also when it is reopened: it passes admissibility anew
+        RfaState.DECLINED,
+        RfaState.WITHDRAWN,
+    }
 )
 
 

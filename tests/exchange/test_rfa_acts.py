@@ -102,19 +102,19 @@ def test_an_act_on_an_rfa_of_another_form_is_malformed_and_says_where(
         ("", "content is an age file"),
         (SEALED + "=", "content: "),
         ("not base64url!", "content: "),
-        ("A" * ((4 << 20) + 1), "at most 4194304 characters"),
+        ("A" * ((512 << 10) + 1), "at most 524288 characters"),
     ],
 )
 def test_a_text_for_the_other_side_is_sealed_or_refused(content: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        rfa_acts.must_be_sealed(content)
+        rfa_acts.must_be_sealed(content, rfa_acts.MAX_LETTER)
     with pytest.raises(MalformedError, match=says):
         act_of(body("rfa.ask", content=content))
 
 
 def test_a_sealed_text_may_be_as_long_as_fits_a_request() -> None:
     head = SEALED[: len(SEALED) // 4 * 4]
-    rfa_acts.must_be_sealed(head + "A" * ((4 << 20) - len(head)))
+    rfa_acts.must_be_sealed(head + "A" * ((4 << 20) - len(head)), rfa_acts.MAX_CONTENT)
 
 
 @pytest.mark.parametrize("outcome", ["service", "no_material"])

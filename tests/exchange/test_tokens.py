@@ -654,10 +654,3 @@ def test_before_its_body_has_come_everything_else_of_a_token_is_checked() -> Non
     for method, target in (("PUT", REQUEST.target), (REQUEST.method, "/")):
         with pytest.raises(UnauthorizedError, match=TARGET):
             early(forge(), method, target)
-
-
-def test_the_binding_is_checked_the_same_way_for_claims_read_elsewhere() -> None:
-    claims = verify(forge()).claims
-    tokens.check_binding(claims, REQUEST, audience=AUDIENCE)
-    with pytest.raises(UnauthorizedError, match=BODY):
-        tokens.check_binding(claims, replace(REQUEST, digest=bytes(32)), audience=AUDIENCE)

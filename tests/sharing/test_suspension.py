@@ -9,8 +9,10 @@ import pytest
 
 from gateway import wiring
 from gateway.client import audit, ceremony, rfas
+from gateway.exchange.acts import ReopenRfa
 from gateway.exchange.parties import Use
 from gateway.kernel.errors import ConflictError, GatewayError
+from gateway.kernel.ids import new_id
 from gateway.store import shares
 from gateway.workflows import suspend, upkeep
 from tests.sharing.steps import (
@@ -28,6 +30,8 @@ from tests.world import (
     Running,
     World,
     admitted_rfa,
+    assess,
+    in_days,
     package_of,
     propose,
     recall,
@@ -239,3 +243,23 @@ async def test_a_running_download_is_broken_off(live: Running, cause: str) -> No
     with pytest.raises(GatewayError):
         async with session(live.world, "xa") as endpoint:
             await endpoint.get(f"/v1/shares/{share}/items/0")
+
+
+async def test_a_reopened_rfa_passes_admissibility_anew_before_its_shares_return(
+    live: Running,
+) -> None:
+    rfa = await admitted_rfa(live.world, "xa")
+    note = live.world.root / "note.txt"
+    note.write_text("a note")
+    async with session(live.world, "releaser") as staff, session(live.world, "xa") as endpoint:
+        package, _ = await package_of(staff, [source(note)], rfa=rfa)
+        share = str((await propose(staff, package, "xa"))["share"])
+        await release(staff, share)
+        await rfas.withdraw(endpoint, rfa)
+    async with session(live.world, "officer") as officer:
+        act = ReopenRfa(new_id("stp"), rfa, in_days(30), "they asked by telephone")
+        await officer.act(f"/v1/rfas/{rfa}/steps", act)
+        assert set(await suspended(live.world)) == {share}
+        await assess(officer, rfa)
+    assert await suspended(live.world) == {}
+    assert await pull_status(live.world, share) == "served"
