@@ -1,6 +1,7 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -14,8 +15,9 @@ from prometheus_client import generate_latest
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
-from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
+from gateway.web.api import about, facts, inbox, overview, review, rfas, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, REFUSALS, SMALL_RANGES, Allowance
+from gateway.web.openapi.document import document
 from gateway.web.problems import Handler, Unparsable, problems
 from gateway.workflows.gateway import Gateway
 
@@ -41,13 +43,20 @@ def make_app(gateway: Gateway) -> web.Application:
     app[GATEWAY] = gateway
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
-    for module in (uploads, shares, rfas, facts, inbox, overview, review):
+    for module in (uploads, shares, rfas, facts, inbox, overview, review, about):
         app.add_routes(module.routes)
+    app[about.DOCUMENT] = json.dumps(document(routes_of(app)), ensure_ascii=False).encode()
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
     logging.getLogger("aiohttp.server").addFilter(_UNPARSABLE)
     return app
+
+
+def routes_of(app: web.Application) -> list[tuple[str, str]]:
+    """Return method and path template of every route."""
+    routes = ((route.method, route.resource) for route in app.router.routes())
+    return [(method, found.canonical) for method, found in routes if found is not None]
 
 
 def make_admin(gateway: Gateway, *, same_volume: bool) -> web.Application:

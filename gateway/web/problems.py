@@ -1,7 +1,7 @@
 """RFC 9457 problems: the only place that knows both errors and HTTP. Anything else is a bare 500."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -64,15 +64,15 @@ def problem(error: errors.GatewayError) -> web.Response:
     )
 
 
-def plain_problem(status: int) -> web.Response:
-    """Answer a status that the framework raised, in the same form."""
+def plain_problem(status: int, more: Mapping[str, str] | None = None) -> web.Response:
+    """Answer a status that the framework raised, in the same form; *more* are headers that go with it."""
     phrase = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": phrase, "status": status, "detail": phrase.lower()}
     return web.json_response(
         body,
         status=status,
         content_type="application/problem+json",
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **(more or {})},
     )
 
 
@@ -88,6 +88,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if isinstance(error, errors.UnauthorizedError):
             telemetry.unauthenticated.inc()
         response = problem(error)
+    except web.HTTPMethodNotAllowed as error:  # which says what is (RFC 9110, section 15.5.6)
+        response = plain_problem(error.status, {"Allow": error.headers["Allow"]})
     except web.HTTPException as error:
         response = plain_problem(error.status)
     except (ConnectionError, TimeoutError):
