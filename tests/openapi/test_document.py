@@ -1,9 +1,11 @@
 """The document says of every route what it is, and of nothing else."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -123,6 +125,23 @@ def test_every_error_is_a_problem(method: str, path: str, one: dict[str, Any]) -
             assert list(follow(answer)["content"]) == ["application/problem+json"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/inbox", {"GET", "HEAD"}),
+        ("GET", "/v1/uploads", {"POST"}),
+        ("GET", "/v1/rfas/paper", {"POST"}),
+    ],
+)
+async def test_a_method_that_is_not_is_405_and_says_which_are(
+    live: Running, method: str, path: str, allowed: set[str]
+) -> None:
+    """RFC 9110, section 15.5.6. A path of its own is not taken for an id either."""
+    answer = await exchange(live.world.config.port, head_of(method, path))
+    answer.problem(405)
+    assert set(answer.headers["allow"].split(",")) == allowed
+
+
 async def test_every_operation_refuses_a_request_without_a_token_unless_it_says_otherwise(
     live: Running,
 ) -> None:
@@ -134,9 +153,6 @@ async def test_every_operation_refuses_a_request_without_a_token_unless_it_says_
 
 
 async def _status(url: str) -> int:
-    import asyncio
-    from urllib.error import HTTPError
-
     def ask() -> int:
         try:
             with urlopen(Request(url), timeout=20) as answer:

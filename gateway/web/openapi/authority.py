@@ -90,8 +90,8 @@ PULL = (
             ),
             header(
                 "If-Range",
-                "A strong ETag; if it is another one, the whole is sent.",
-                {"type": "string", "pattern": '^"[0-9a-f]{64}"$'},
+                "The ETag of what is there already; if it is another one, the whole is sent.",
+                {"type": "string"},
             ),
         ),
     ),

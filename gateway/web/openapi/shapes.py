@@ -152,6 +152,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, Schema]] = {
     "Key": {"public": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}},
     "LedgerEntry": {"id": identifier("ent"), "openings": BASE64URL},
     "Event": {"time": EXACT_TIME},
+    "Decision": {"before": {"type": "string"}},
     # A declaration names an authority by id or short name, and an RFA by the mechanism's number.
     "DeclaredRfa": {"authority": text(64)},
     "DeclaredShare": {"authority": text(64), "rfa": text(64, 0)},
