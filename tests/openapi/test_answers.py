@@ -1,7 +1,7 @@
 """Every operation is called as people call it, and each answer is what the document says."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -144,7 +144,10 @@ async def rfa_answered(all_: Everyone) -> str:
         rfa = str((await rfas.send(endpoint, WANTED, b"Everything on case-1."))["rfa"])
     steps, shown = f"/v1/rfas/{rfa}/steps", await all_.get("officer", f"/v1/rfas/{rfa}")
     request = shown["request"]
-    step = lambda kind, *more: kind(new_id("stp"), rfa, *more)
+
+    def step(kind: Callable[..., object], *more: object) -> object:
+        return kind(new_id("stp"), rfa, *more)
+
     checks = tuple(Check(name, True, "note 1") for name in CheckName)
     async with recorded(all_.world, "officer", all_.seen) as officer:
         view = await refresh_directory(officer)

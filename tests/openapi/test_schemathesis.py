@@ -142,6 +142,7 @@ class Signing(AuthBase):
     def __call__(self, made: requests.PreparedRequest) -> requests.PreparedRequest:
         method, target = str(made.method), made.path_url
         body = made.body or b""
+        assert isinstance(body, str | bytes), "nothing is streamed"
         raw = body.encode() if isinstance(body, str) else body
         made.headers["Authorization"] = f"Bearer {self._token(method, target, raw)}"
         return made
@@ -268,8 +269,8 @@ def _put(case: Any, ids: dict[str, str]) -> None:
     if "Upload-Offset" in (case.headers or {}):
         case.headers["Upload-Offset"] = "0"
     act = case.body.get("act") if isinstance(case.body, dict) else None
-    for name in act if isinstance(act, dict) else ():
-        act[name] = ids.get(name, act[name])
+    if isinstance(act, dict):
+        act.update({name: ids[name] for name in act if name in ids})
 
 
 @pytest.fixture

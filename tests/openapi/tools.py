@@ -2,19 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+from jsonschema_rs import Draft202012Validator
 
 from gateway.web.openapi.document import described, document
 
 DOCUMENT = document(described())
-_HOME = "urn:document"
-_REGISTRY: Registry[Any] = Registry().with_resource(
-    _HOME, Resource(contents=DOCUMENT, specification=DRAFT202012)
-)
 METHODS = ("get", "head", "post", "patch", "put", "delete", "options", "trace")
 
 
@@ -38,9 +33,14 @@ def follow(said: dict[str, Any]) -> dict[str, Any]:
 
 def faults(schema: dict[str, Any], value: Any) -> list[str]:
     """Return what of *value* does not conform to a schema of the document."""
-    absolute = json.loads(json.dumps(schema).replace('"#/', f'"{_HOME}#/'))
-    found = Draft202012Validator(absolute, registry=_REGISTRY).iter_errors(value)
-    return [f"{error.json_path}: {error.message}"[:300] for error in found]
+    found = _validator(json.dumps(schema)).iter_errors(value)
+    return [f"/{'/'.join(map(str, e.instance_path))}: {e.message}"[:300] for e in found]
+
+
+@lru_cache
+def _validator(schema: str) -> Draft202012Validator:
+    """Compile a schema; what it refers to is beside it, as in the document."""
+    return Draft202012Validator({**json.loads(schema), "components": DOCUMENT["components"]})
 
 
 def path_of(target: str) -> str | None:
