@@ -127,26 +127,33 @@ sign() {
     "$(b64u <"$2")" "$protected" "$(openssl pkeyutl -sign -inkey "$message_key" -rawin -in "$tmp/signed" | b64u)"
 }
 
-# verify TYPE FILE KEYS: print the payload of a signed object, if one of KEYS (a file, one a line) signed.
+# verify TYPE FILE KEYS [THRESHOLD]: print the payload of a signed object, if enough of KEYS (a file, one
+# a line) signed it. Signatures by other keys count for nothing; one that does not hold ends it.
 verify() {
   json "$2" >"$tmp/object"
-  payload=$(at "$tmp/object" /payload) protected=$(at "$tmp/object" /signatures/0/protected)
-  signature=$(at "$tmp/object" /signatures/0/signature)
-  # Its bytes are fixed: another spelling of the same object is refused, and so is a second signature.
-  printf '{"payload":"%s","signatures":[{"protected":"%s","sig2":null,"signature":"%s"}]}' \
-    "$payload" "$protected" "$signature" | cmp -s - "$2" || die "not a signed object: $2"
-  while read -r key; do
-    said=$(printf '{"alg":"EdDSA","kid":"%s","typ":"%s"}' "$(name_of "$key")" "$1" | b64u)
-    [ "$said" = "$protected" ] || continue
-    pem_of "$key" >"$tmp/key.pem"
-    printf '%s.%s' "$protected" "$payload" >"$tmp/signed"
-    printf %s "$signature" | unb64u >"$tmp/signature"
-    openssl pkeyutl -verify -pubin -inkey "$tmp/key.pem" -rawin -in "$tmp/signed" \
-      -sigfile "$tmp/signature" >/dev/null || die "the signature does not hold: $2"
-    printf %s "$payload" | unb64u
-    return
-  done <"$3"
-  die "not signed by a known key: $2"
+  payload=$(at "$tmp/object" /payload) signer=0 held=
+  printf '{"payload":"%s","signatures":[' "$payload" >"$tmp/again"
+  while protected=$(at "$tmp/object" "/signatures/$signer/protected"); do
+    signature=$(at "$tmp/object" "/signatures/$signer/signature")
+    if [ "$signer" -gt 0 ]; then printf , >>"$tmp/again"; fi
+    printf '{"protected":"%s","sig2":null,"signature":"%s"}' "$protected" "$signature" >>"$tmp/again"
+    while read -r key; do
+      said=$(printf '{"alg":"EdDSA","kid":"%s","typ":"%s"}' "$(name_of "$key")" "$1" | b64u)
+      [ "$said" = "$protected" ] || continue
+      pem_of "$key" >"$tmp/key.pem"
+      printf '%s.%s' "$protected" "$payload" >"$tmp/signed"
+      printf %s "$signature" | unb64u >"$tmp/signature"
+      openssl pkeyutl -verify -pubin -inkey "$tmp/key.pem" -rawin -in "$tmp/signed" \
+        -sigfile "$tmp/signature" >/dev/null || die "a signature does not hold: $2"
+      case " $held " in *" $key "*) ;; *) held="$held $key" ;; esac
+    done <"$3"
+    signer=$((signer + 1))
+  done
+  # Its bytes are fixed: another spelling of the same object is refused.
+  printf ']}' >>"$tmp/again"
+  cmp -s "$tmp/again" "$2" || die "not a signed object: $2"
+  [ "$(printf %s "$held" | wc -w)" -ge "${4:-1}" ] || die "not signed by enough known keys: $2"
+  printf %s "$payload" | unb64u
 }
 
 # request METHOD TARGET OUT [curl options]: one request with a token of its own; its status is printed.
@@ -174,7 +181,7 @@ directory() {
   ask GET /v1/directory "$tmp/view"
   json "$tmp/view" >"$tmp/view.flat"
   at "$tmp/view.flat" /signed | tr -d '\n' >"$tmp/statement"
-  verify eg-directory "$tmp/statement" "$root_keys" >"$tmp/said"
+  verify eg-directory "$tmp/statement" "$root_keys" "$threshold" >"$tmp/said"
   json "$tmp/said" >"$tmp/said.flat"
   number=$(at "$tmp/said.flat" /number)
   if [ -f "$work/directory" ] && [ "$number" -lt "$(cat "$work/directory")" ]; then

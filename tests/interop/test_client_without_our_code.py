@@ -20,12 +20,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway import keyfiles
 from gateway.client import ceremony
-from gateway.client.profile import Profile, open_folder
+from gateway.client.profile import open_folder, write_profile
 from gateway.exchange.parties import Kind, Member, Party, Role, Use
 from gateway.kernel.ids import new_id
+from gateway.kernel.signing import KeySigner
 from tests.vectors import ROOT
 from tests.world import PLAIN, World, build_world, run_cli, serving
 
@@ -122,7 +125,19 @@ class Scene:
         return json.loads(done.stdout)
 
 
-def enter(world: World, printed: str) -> str:
+def two_custodians(world: World) -> list[KeySigner]:
+    """Have two custodians sign the directory from now on, both of whom it takes; everyone pins it so."""
+    first = keyfiles.read_signer(world.instance / "custodian" / "directory.key", None)
+    signers = [first, KeySigner.generate()]
+    root = ceremony.write_root(world.directory, signers, 2, datetime.now(UTC))
+    for folder in (world.root / "people").iterdir():
+        profile = open_folder(folder, None).profile
+        write_profile(folder, msgspec.structs.replace(profile, root=root))
+    (world.directory / "set.json").unlink()
+    return signers
+
+
+def enter(world: World, signers: list[KeySigner], printed: str) -> str:
     """Enter the public keys that an authority printed, as its custodians would; return the service's id."""
     now, keys = datetime.now(UTC), []
     uses = {"request": "Ed25519", "message": "Ed25519", "envelope": "x25519"}
@@ -137,7 +152,7 @@ def enter(world: World, printed: str) -> str:
         world.directory,
         Party(party.id, party.short, party.name, party.kind, changed, party.jurisdiction),
     )
-    world.sign()
+    ceremony.sign_set(world.directory, signers, now)
     return member.id
 
 
@@ -151,16 +166,16 @@ def build(root: Path, awk: str) -> tuple[World, Authority, str]:
     ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA")
     world._member("xa-prosecutor", "Officer", (Role.OFFICER,), "xa-officer", person=True)
     authority = Authority(root / "authority", awk)
-    service = enter(world, authority.run("keys"))
-    profile: Profile = open_folder(world.folder("xa-officer"), None).profile
-    (key,) = profile.root.keys
+    service = enter(world, two_custodians(world), authority.run("keys"))
+    profile = open_folder(world.folder("xa-officer"), None).profile
     authority.said = {
         "url": profile.url,
         "audience": profile.audience,
         "party": profile.party,
         "person": profile.actor,
         "service": service,
-        "root": key.public,
+        "root": "\n".join(key.public for key in profile.root.keys),
+        "threshold": str(profile.root.threshold),
         "folder": str(world.folder("xa-officer")),
         "investigation": "case-3",
     }
@@ -289,7 +304,7 @@ def ranges(scene: Scene, share: str) -> list[int]:
         return [int(row[0]) for row in rows]
 
 
-@pytest.mark.parametrize("what", ["message", "manifest", "root", "item"])
+@pytest.mark.parametrize("what", ["message", "manifest", "root", "threshold", "item"])
 def test_what_is_not_what_was_signed_is_refused(scene: Scene, what: str) -> None:
     """The client's own checks hold: another key, a changed byte, a changed digest end it."""
     authority, other = scene.authority, new_id("pty")
@@ -300,6 +315,7 @@ def test_what_is_not_what_was_signed_is_refused(scene: Scene, what: str) -> None
         "message": [("party=.*", f"party={other}")],
         "manifest": [("party=.*", f"party={other}")],
         "root": [("root_keys=.*", "root_keys=other.keys")],
+        "threshold": [("root_keys=.*", "root_keys=half.keys")],
         "item": [],
     }[what]
     conf = (
@@ -309,9 +325,11 @@ def test_what_is_not_what_was_signed_is_refused(scene: Scene, what: str) -> None
         conf = re.sub(rf"^{pattern}$", instead, conf, flags=re.MULTILINE)
     (authority.folder / f"{what}.conf").write_text(conf)
     run = f"./endpoint.sh {what}.conf"
-    if what == "root":
+    (first, *_) = (authority.folder / "root.keys").read_text().splitlines()
+    (authority.folder / "half.keys").write_text(first + "\n" + keys.read_text())
+    if what in ("root", "threshold"):
         said = authority.shell(f"{run} directory", expect=1)
-        assert "not signed by a known key" in said
+        assert "not signed by enough known keys" in said
         assert not (work / "manifest.keys").exists()
     elif what == "message":
         assert "for another recipient" in authority.shell(f"{run} inbox", expect=1)
@@ -324,6 +342,11 @@ def test_what_is_not_what_was_signed_is_refused(scene: Scene, what: str) -> None
         assert {"item": "not what the manifest says", "manifest": "another recipient"}[what] in said
         assert not (authority.folder / "wrong" / share).exists()
         assert state(scene, share) == "available"
+
+
+def test_a_share_of_nobody_or_of_another_is_not_there(scene: Scene) -> None:
+    said = scene.authority.shell(f"./endpoint.sh endpoint.conf pull {new_id('shr')} none", expect=1)
+    assert "404 no such share" in said
 
 
 def test_the_reference_client_reads_pulls_and_receipts(scene: Scene) -> None:

@@ -17,8 +17,9 @@ exactly what, and are kept. A creating request sent again by the same actor with
 token gets the first answer again; the same id with another body is 409.
 
 Errors are problems (RFC 9457). Each operation lists the statuses it can answer. Besides, any request can
-get 400 if it is not HTTP, 404 for a path that is not there, 405 for a method that is not (`Allow` says
-which are), 417 for an `Expect` other than `100-continue`, and 500 for a defect of ours.
+get 404 for a path that is not there, 405 for a method that is not (`Allow` says which are), and 500 for a
+defect of ours. What comes before any of it is in plain text: 400 for what is not HTTP or has a line above
+8,190 bytes, 417 for an `Expect` other than `100-continue`.
 """
 
 SCHEME = """\
