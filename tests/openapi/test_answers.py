@@ -238,6 +238,19 @@ async def facts(all_: Everyone, item: str) -> None:
     await all_.act("officer", "/v1/rfas/paper", record)
 
 
+async def suspended(all_: Everyone) -> None:
+    """Release a share to an authority of a state of which something is attested then that forbids it."""
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        package, _ = await package_of(releaser, [source(all_.world.root / "small.txt")])
+        share = str((await propose(releaser, package, "xb"))["share"])
+        await release(releaser, share)
+    evidence, day = Evidence("document", "1" * 64, "Report"), TODAY.isoformat()
+    attest = Attest(new_id("att"), "recipient.fair_trial", "excluded", "XB", evidence, day, UNTIL)
+    await all_.act("legal", "/v1/attestations", attest)
+    (found,) = (await all_.get("legal", "/v1/suspensions"))["suspended"]
+    assert (found["share"], found["why"]["cause"]) == (share, "decision")
+
+
 async def looked_at(all_: Everyone, rfa: str) -> None:
     """Read everything there is to read, with and without its body."""
     staff = ("shares", "rfas", f"rfas/{rfa}", "attestations", "declarations", "approvals", "status")
@@ -289,6 +302,7 @@ async def test_every_operation_answers_what_the_document_says(everyone: Everyone
     """All of them are called, and no answer, good or bad, has more, less or other than is written."""
     rfa = await rfa_answered(everyone)
     await held(everyone)
+    await suspended(everyone)
     await looked_at(everyone, rfa)
     await refused(everyone, rfa)
     assert everyone.seen.faults == []

@@ -100,6 +100,9 @@ def test_every_schema_is_referred_to_from_an_operation() -> None:
 
 @pytest.mark.parametrize(("method", "path", "one"), OPERATIONS, ids=IDS)
 def test_every_example_conforms(method: str, path: str, one: dict[str, Any]) -> None:
+    for parameter in one["parameters"]:
+        if "example" in parameter:
+            assert faults(parameter["schema"], parameter["example"]) == []
     bodies = list(one.get("requestBody", {}).get("content", {}).values())
     for answer in one["responses"].values():
         bodies += follow(answer).get("content", {}).values()

@@ -60,8 +60,9 @@ CHECKS = (
     "allow_header_conformance",
     "ignored_auth",
 )
-"""Left out: `positive_data_acceptance`, since a well-formed order is lawfully refused with 400 for what no
-schema says (an age file that is none, a basis without its rationale); `missing_required_header`, since a
+"""Left out: `positive_data_acceptance`, since a well-formed request is lawfully refused with 400 for what no
+schema says (an act on another share than the path names, an Upload-Length that the act does not state, a
+value that the vocabulary in force does not know); `missing_required_header`, since a
 token that is missing is found by the unsigned run; and those about resources that are created and deleted
 by plain calls, which orders are not."""
 REFUSED = {

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway.exchange.acts import MAX_ITEMS
 from gateway.web.openapi import authority, officers, reading, team
 from gateway.web.openapi.errors import HEADERS, errors_of, responses
-from gateway.web.openapi.examples import BODIES, order
+from gateway.web.openapi.examples import BODIES, example_id, order
 from gateway.web.openapi.operation import TUS_PART, Caller, Operation, Parameter, Success, Tag
 from gateway.web.openapi.schemas import PREFIX, SIGNED, components, ref
 from gateway.web.openapi.shapes import Schema, identifier
@@ -24,16 +25,16 @@ OPERATIONS: Sequence[Operation] = (
     *reading.ABOUT,
 )
 
-_PATH: Mapping[str, tuple[str, Schema]] = {
-    "upload": ("The upload.", identifier("upl")),
-    "share": ("The share.", identifier("shr")),
-    "rfa": ("The RFA.", identifier("rfa")),
-    "message": ("The message.", identifier("msg")),
-    "attestation": ("The attestation.", identifier("att")),
-    "item": ("The item.", identifier("itm")),
-    "package": ("The package.", identifier("pkg")),
-    "n": ("The item's number in the manifest.", {"type": "integer", "minimum": 0, "maximum": 999}),
+_PATH: Mapping[str, tuple[str, str]] = {
+    "upload": ("The upload.", "upl"),
+    "share": ("The share.", "shr"),
+    "rfa": ("The RFA.", "rfa"),
+    "message": ("The message.", "msg"),
+    "attestation": ("The attestation.", "att"),
+    "item": ("The item.", "itm"),
+    "package": ("The package.", "pkg"),
 }
+_N: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS - 1}
 _NAME = re.compile(r"\{(\w+)\}")
 Route = tuple[str, str]
 """Method and path template."""
@@ -114,8 +115,17 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 
 def _from_path(name: str) -> dict[str, Any]:
-    text, schema = _PATH[name]
-    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
+    said: dict[str, Any] = {"name": name, "in": "path", "required": True}
+    if name == "n":
+        return {
+            **said,
+            "description": "The item's number in the manifest.",
+            "schema": _N,
+            "example": 0,
+        }
+    text, prefix = _PATH[name]
+    schema, example = identifier(prefix), example_id(prefix)
+    return {**said, "description": text, "schema": schema, "example": example}
 
 
 def _parameter(said: Parameter) -> dict[str, Any]:

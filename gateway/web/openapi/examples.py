@@ -101,7 +101,7 @@ ACTS: Mapping[type, object] = {
         DeclineRfa(_STEP, _RFA, _SEALED, "No assurance on penalty"),
         ReopenRfa(_STEP, _RFA, _UNTIL, "New material"),
         CloseRfa(_STEP, _RFA),
-        Attest(_ATTESTATION, "recipient.death_penalty", "excluded", "XA", _EVIDENCE, _DAY, _UNTIL),
+        Attest(_ATTESTATION, "recipient.death_penalty", "abolished", "XA", _EVIDENCE, _DAY, _UNTIL),
         EndAttestation(_ATTESTATION, "The assurance was withdrawn"),
         Amend(example_id("amd"), _ITEM, _ONE, _FACTS, _EVIDENCE),
         Declare(

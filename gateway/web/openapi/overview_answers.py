@@ -72,6 +72,28 @@ class ShareWaiting(Answer, frozen=True):
     waits_for: str
 
 
+class StoppedByDecision(Answer, frozen=True, tag_field="cause", tag="decision"):
+    """The decision is no longer permit."""
+
+    outcome: Outcome
+    missing: dict[str, int]
+    reasons: tuple[str, ...]
+    rules: tuple[str, ...]
+    explanation: str
+
+
+class StoppedByKey(Answer, frozen=True, tag_field="cause", tag="key"):
+    """Keys that the share was sealed to are revoked, or not in the directory any more."""
+
+    keys: tuple[str, ...]
+
+
+class StoppedByRecipient(Answer, frozen=True, tag_field="cause", tag="recipient"):
+    """The recipient is not there any more, or not an authority."""
+
+    explanation: str
+
+
 class Suspended(Answer, frozen=True):
     """A share that may not be pulled now, since when and why."""
 
@@ -79,7 +101,7 @@ class Suspended(Answer, frozen=True):
     recipient: str
     state: ShareState
     since: str
-    why: str
+    why: StoppedByDecision | StoppedByKey | StoppedByRecipient
     entry: str
 
 
