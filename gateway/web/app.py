@@ -1,6 +1,7 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,10 @@ from prometheus_client import Counter, Histogram, generate_latest
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
-from gateway.web.api import facts, inbox, overview, review, rfas, shares, uploads
+from gateway.web.api import about, facts, inbox, overview, review, rfas, shares, uploads
 from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
 from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
+from gateway.web.openapi.document import document
 from gateway.web.polls import BELL, Bell
 from gateway.web.problems import Handler, problems
 from gateway.web.threads import Threads
@@ -47,12 +49,19 @@ def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Appli
     app[LIMITS] = Limits(requests_per_minute)
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
-    for module in (uploads, shares, rfas, facts, inbox, overview, review):
+    for module in (uploads, shares, rfas, facts, inbox, overview, review, about):
         app.add_routes(module.routes)
+    app[about.DOCUMENT] = json.dumps(document(routes_of(app)), ensure_ascii=False).encode()
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
     return app
+
+
+def routes_of(app: web.Application) -> list[tuple[str, str]]:
+    """Return method and path template of every route."""
+    routes = ((route.method, route.resource) for route in app.router.routes())
+    return [(method, found.canonical) for method, found in routes if found is not None]
 
 
 def make_admin(gateway: Gateway, *, same_volume: bool) -> web.Application:

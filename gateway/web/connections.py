@@ -179,7 +179,7 @@ class Connection(web.RequestHandler):
             self.log_exception("request failed outside of its handler", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        response = plain_problem(status, _NOT_HTTP if unparsable else "")
+        response = plain_problem(status, detail=_NOT_HTTP if unparsable else "")
         response.force_close()
         return response
 

@@ -1,6 +1,6 @@
 """RFC 9457 problems: the only place that knows both errors and HTTP. Anything else is a bare 500."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -53,8 +53,10 @@ def problem(error: errors.GatewayError) -> web.Response:
     )
 
 
-def plain_problem(status: int, detail: str = "") -> web.Response:
-    """Answer a status that the framework raised, in the same form."""
+def plain_problem(
+    status: int, more: Mapping[str, str] | None = None, *, detail: str = ""
+) -> web.Response:
+    """Answer a status that the framework raised, in the same form; *more* are headers that go with it."""
     phrase = HTTPStatus(status).phrase
     said = detail or phrase.lower()
     body = {"type": "about:blank", "title": phrase, "status": status, "detail": said}
@@ -62,7 +64,7 @@ def plain_problem(status: int, detail: str = "") -> web.Response:
         body,
         status=status,
         content_type="application/problem+json",
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **(more or {})},
     )
 
 
@@ -78,6 +80,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if isinstance(error, errors.UnauthorizedError):
             telemetry.unauthenticated.inc()
         response = problem(error)
+    except web.HTTPMethodNotAllowed as error:  # which says what is (RFC 9110, section 15.5.6)
+        response = plain_problem(error.status, {"Allow": error.headers["Allow"]})
     except web.HTTPException as error:
         response = plain_problem(error.status)
     except (ConnectionError, TimeoutError):

@@ -7,7 +7,7 @@ from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Role
 from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json, b64url
-from gateway.kernel.errors import ForbiddenError, NotFoundError, VerificationError
+from gateway.kernel.errors import ConflictError, ForbiddenError, NotFoundError, VerificationError
 from gateway.keyholder.vault import envelope_keys
 from gateway.ledger import encode_openings, open_checkpoint
 from gateway.store import ledger, shares
@@ -83,6 +83,8 @@ def share_evidence(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         opening = ledger.open_entry(conn, row.eid, share.recipient, gateway.log.audience_key)
     party = signed.actor.party
     keys = envelope_keys(party, "pq", now) or envelope_keys(party, "classic", now)
+    if not keys:
+        raise ConflictError("your party has no envelope key in force: have one entered")
     sealed = seal_bytes(encode_openings(opening or {}), [parse_recipient(key) for key in keys])
     return {"leaf": b64url(row.leaf), "proof": text, "openings": b64url(sealed)}
 

@@ -86,10 +86,10 @@ async def test_a_range_is_exact(scene: Scene, text: str, first: int, end: int | 
 )
 async def test_what_is_no_single_range_is_not_satisfied(scene: Scene, text: str) -> None:
     answer = await ranged(scene.be("xa"), item(scene), text)
-    assert answer.status == 416
+    answer.problem(416)
     size = len(await whole(scene))
     assert answer.headers["content-range"] == f"bytes */{size}"
-    assert answer.body == b"" and "etag" in answer.headers
+    assert "etag" in answer.headers
 
 
 async def test_the_end_is_no_first_byte(scene: Scene) -> None:

@@ -48,7 +48,7 @@ async def proof(request: web.Request) -> web.Response:
 @routes.get("/v1/shares/{share}/evidence")
 async def evidence(request: web.Request) -> web.Response:
     """Serve the ledger's evidence of a share to its recipient."""
-    found = await read(request, review.share_evidence, share_id(request))
+    found = await read(request, lambda g, s: review.share_evidence(g, s, share_id(request)))
     return web.json_response(found, headers=NO_STORE)
 
 

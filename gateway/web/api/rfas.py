@@ -40,7 +40,7 @@ async def listed(request: web.Request) -> web.Response:
     return web.json_response(found, headers=NO_STORE)
 
 
-@routes.get("/v1/rfas/{rfa}")
+@routes.get("/v1/rfas/{rfa:(?!paper$)[^/]+}")  # that path takes POST alone, and says so
 async def show(request: web.Request) -> web.Response:
     """Show an RFA: what its authority may see of it, or all for the mechanism."""
     signed = await reader(request)

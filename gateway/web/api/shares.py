@@ -12,6 +12,7 @@ from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedErro
 from gateway.kernel.ids import check_id
 from gateway.store.shares import Serving
 from gateway.web.auth import GATEWAY, SMALL_RANGES, act, read, reader, run
+from gateway.web.problems import plain_problem
 from gateway.web.ranges import Range, parse_range
 from gateway.workflows import clear as clearing
 from gateway.workflows import propose as proposing
@@ -83,14 +84,14 @@ async def acknowledge(request: web.Request) -> web.Response:
 @routes.get("/v1/shares/{share}/manifest")
 async def manifest(request: web.Request) -> web.Response:
     """Serve the signed outer manifest."""
-    kept = await read(request, pull.manifest, share_id(request))
+    kept = await read(request, lambda g, s: pull.manifest(g, s, share_id(request)))
     return web.Response(body=kept.container, content_type="application/json", headers=NO_STORE)
 
 
 @routes.get("/v1/shares/{share}/manifest/inner")
 async def inner(request: web.Request) -> web.Response:
     """Serve the sealed inner manifest, an age file."""
-    kept = await read(request, pull.manifest, share_id(request))
+    kept = await read(request, lambda g, s: pull.manifest(g, s, share_id(request)))
     return web.Response(body=kept.inner, content_type="application/octet-stream", headers=NO_STORE)
 
 
@@ -109,8 +110,8 @@ async def item(request: web.Request) -> web.StreamResponse:
         "Content-Disposition": "attachment",
     }
     if wanted is None:
-        headers["Content-Range"] = f"bytes */{found.size}"
-        return web.Response(status=416, headers=headers)
+        said = {name: headers[name] for name in ("Accept-Ranges", "ETag")}
+        return plain_problem(416, {**said, "Content-Range": f"bytes */{found.size}"})
     if request.method == "HEAD":
         await run(request, pull.check_pullable, gateway, found.share)
         return web.Response(headers={**headers, "Content-Length": str(found.size)})

@@ -1,0 +1,1 @@
+"""The OpenAPI document of the public API, made from the routes and from the structures they decode."""

@@ -1,0 +1,163 @@
+"""The answers that say what stands where, and those about the ledger."""
+
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from gateway.exchange.rfas import State as RfaState
+from gateway.exchange.shares import State as ShareState
+from gateway.policy import Outcome
+from gateway.web.openapi.answers import Answer
+from gateway.web.openapi.share_answers import ShareDecided
+
+
+class Match(Answer, frozen=True):
+    """What policy says of a package for one authority, and its open share if it has one."""
+
+    authority: str
+    short: str
+    jurisdiction: str | None
+    outcome: Outcome
+    obligations: dict[str, Any]
+    missing: dict[str, int]
+    reasons: tuple[str, ...]
+    rules: tuple[str, ...]
+    explanation: str
+    share: str | None
+    state: ShareState | None
+
+
+class MatchList(Answer, frozen=True):
+    """What policy says of a package for every authority there is."""
+
+    package: str
+    matches: tuple[Match, ...]
+
+
+class Held(ShareDecided, frozen=True):
+    """A held share, what the caller could clear of it, and when the proposal lapses."""
+
+    yours: tuple[str, ...]
+    expires: str
+
+
+class RfaWaiting(Answer, frozen=True):
+    """An open RFA and what it waits for."""
+
+    rfa: str
+    number: str | None
+    authority: str
+    state: RfaState
+    due: str | None
+    overdue: bool
+    request: str
+    waits_for: str
+
+
+class Approvals(Answer, frozen=True):
+    """Held shares, and RFAs from paper that the caller could confirm."""
+
+    held: tuple[Held, ...]
+    confirm: tuple[RfaWaiting, ...]
+
+
+class ShareWaiting(Answer, frozen=True):
+    """An open share and what it waits for; *late* if it does so for too long."""
+
+    share: str
+    recipient: str
+    state: ShareState
+    since: str
+    late: bool
+    waits_for: str
+
+
+class StoppedByDecision(Answer, frozen=True, tag_field="cause", tag="decision"):
+    """The decision is no longer permit."""
+
+    outcome: Outcome
+    missing: dict[str, int]
+    reasons: tuple[str, ...]
+    rules: tuple[str, ...]
+    explanation: str
+
+
+class StoppedByKey(Answer, frozen=True, tag_field="cause", tag="key"):
+    """Keys that the share was sealed to are revoked, or not in the directory any more."""
+
+    keys: tuple[str, ...]
+
+
+class StoppedByRecipient(Answer, frozen=True, tag_field="cause", tag="recipient"):
+    """The recipient is not there any more, or not an authority."""
+
+    explanation: str
+
+
+class Suspended(Answer, frozen=True):
+    """A share that may not be pulled now, since when and why."""
+
+    share: str
+    recipient: str
+    state: ShareState
+    since: str
+    why: StoppedByDecision | StoppedByKey | StoppedByRecipient
+    entry: str
+
+
+class SuspendedList(Answer, frozen=True):
+    """Every suspended share."""
+
+    suspended: tuple[Suspended, ...]
+
+
+class Standing(Answer, frozen=True):
+    """Everything that is open. *stuck* says of shares why their release could not be finished."""
+
+    rfas: tuple[RfaWaiting, ...]
+    shares: tuple[ShareWaiting, ...]
+    suspended: tuple[Suspended, ...]
+    stuck: dict[str, str]
+    quarantine: str | None
+    directory_expires: str
+
+
+class Event(Answer, frozen=True):
+    """A ledger entry as far as the mechanism's people may know it; what was erased is left out."""
+
+    index: int
+    entry: str
+    kind: str | UnsetType = UNSET
+    time: str | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+
+
+class Events(Answer, frozen=True):
+    """What happened since the cursor, and the cursor to ask with next."""
+
+    events: tuple[Event, ...]
+    next: int
+
+
+class Consistency(Answer, frozen=True):
+    """The proof that the first *old* entries begin the first *new*: hashes in base64url."""
+
+    old: int
+    new: int
+    path: tuple[str, ...]
+
+
+class LedgerEntry(Answer, frozen=True):
+    """A leaf. *openings* only for the mechanism's compliance officers; null if they were erased."""
+
+    index: int
+    id: str
+    leaf: str
+    openings: str | UnsetType | None = UNSET
+
+
+class LedgerPage(Answer, frozen=True):
+    """A page of leaves, at most 500."""
+
+    entries: tuple[LedgerEntry, ...]

@@ -1,0 +1,146 @@
+"""The answers about uploads, items, packages and shares."""
+
+from typing import Any, Literal
+
+from gateway.exchange.share_acts import ReleaseItem
+from gateway.exchange.shares import State as ShareState
+from gateway.policy import Outcome
+from gateway.web.openapi.answers import Answer
+
+
+class UploadOpened(Answer, frozen=True):
+    """An upload that takes parts of at most *part_size* bytes."""
+
+    upload: str
+    part_size: int
+
+
+class UploadSealed(Answer, frozen=True):
+    """What was sealed: the depositor compares it with what was sent, then signs the deposit record."""
+
+    item: str
+    vault_header: str
+    body: str
+    body_size: int
+    size: int
+    suite: Literal["pq", "classic"]
+    handling: str
+    facts: str
+    particulars: str
+
+
+class ItemDeposited(Answer, frozen=True):
+    """An item that is there from now on, and its ledger entry."""
+
+    item: str
+    entry: str
+
+
+class PackageMade(Answer, frozen=True):
+    """A package that is there from now on, and its ledger entry."""
+
+    package: str
+    entry: str
+
+
+class Fired(Answer, frozen=True):
+    """A rule that fired. *established* is false when its condition is unknown."""
+
+    rule: str
+    effect: Literal["permit", "deny", "require"]
+    established: bool
+
+
+class Decision(Answer, frozen=True):
+    """A decision as it is recorded: rules that fired, obligations, digests of policy, facts and basis."""
+
+    outcome: Outcome
+    fired: tuple[Fired, ...]
+    obligations: dict[str, Any]
+    before: tuple[str, ...]
+    reasons: tuple[str, ...]
+    policy: str
+    facts: str
+    basis: str
+    good_until: str | None
+    engine: str
+    after_clearances: Outcome
+    missing: dict[str, int]
+
+
+class ShareDecided(Answer, frozen=True):
+    """A share as the mechanism reads it. *missing* counts the clearances that are lacking, by name."""
+
+    share: str
+    recipient: str
+    package: str
+    state: ShareState
+    outcome: Outcome
+    missing: dict[str, int]
+    basis: str
+    items: tuple[ReleaseItem, ...]
+    explanation: str
+    decision: Decision
+
+
+class ShareEvent(Answer, frozen=True):
+    """One step in a share's life. *actor* is null for what the gateway does by itself."""
+
+    state: ShareState
+    actor: str | None
+    entry: str
+    at: str
+
+
+class ReceiptKept(Answer, frozen=True):
+    """A receipt that was taken."""
+
+    id: str
+    rung: str
+    actor: str
+    at: str
+
+
+class ShareShown(ShareDecided, frozen=True):
+    """A share with its life and its receipts."""
+
+    life: tuple[ShareEvent, ...]
+    receipts: tuple[ReceiptKept, ...]
+
+
+class ShareListed(Answer, frozen=True):
+    """A share in short."""
+
+    share: str
+    recipient: str
+    package: str
+    state: ShareState
+
+
+class ShareList(Answer, frozen=True):
+    """Every share."""
+
+    shares: tuple[ShareListed, ...]
+
+
+class ShareMoved(Answer, frozen=True):
+    """The state of a share after a recall or a receipt, and the ledger entry of what moved it."""
+
+    share: str
+    state: ShareState
+    entry: str
+
+
+class ShareEvidence(Answer, frozen=True):
+    """The ledger's evidence. *openings* is an age file to the recipient's keys, in base64url."""
+
+    leaf: str
+    proof: str
+    openings: str
+
+
+class Inbox(Answer, frozen=True):
+    """Messages, each a signed object as text, and the cursor to ask with next."""
+
+    messages: tuple[str, ...]
+    next: int
