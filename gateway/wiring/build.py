@@ -1,7 +1,8 @@
 """From an instance folder to a gateway that has compared its ledger and finished what was cut off."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -28,8 +29,10 @@ _log = structlog.get_logger()
 
 
 @contextmanager
-def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
-    """Build the gateway of an instance, and close everything afterwards.
+def open_gateway(
+    instance: Path, clock: Callable[[], datetime] = now
+) -> Iterator[tuple[Gateway, Settings]]:
+    """Build the gateway of an instance, which lives by *clock*, and close everything afterwards.
 
     Raises UnavailableError if another server runs on the database.
     """
@@ -44,14 +47,18 @@ def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
         check_durable(reading)
         stack.enter_context(only_server(reading))
         upgrade(writing)
-        gateway = _build(instance, config, stack, writing, reading)
+        gateway = _build(instance, config, stack, (writing, reading), clock)
         yield gateway, config
 
 
 def _build(
-    instance: Path, config: Settings, stack: ExitStack, writing: Engine, reading: Engine
+    instance: Path,
+    config: Settings,
+    stack: ExitStack,
+    engines: tuple[Engine, Engine],
+    clock: Callable[[], datetime],
 ) -> Gateway:
-    secrets, phrase = instance / config.secrets, passphrase()
+    (writing, reading), secrets, phrase = engines, instance / config.secrets, passphrase()
     log = Log(
         config.origin,
         keyfiles.read_signer(secrets / "checkpoint.key", phrase),
@@ -60,7 +67,7 @@ def _build(
     writer = Writer(writing, log)
     writer.start()
     stack.callback(writer.stop)
-    replay = _replay(reading)
+    replay = _replay(reading, clock())
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     root, directory, data = _accepted_directory(reading, instance / config.directory)
@@ -75,7 +82,7 @@ def _build(
         manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
-        now=now,
+        now=clock,
         sets=Sets(root, directory, data, None, {}),
         proposal_days=config.proposal_days,
     )
@@ -93,13 +100,13 @@ def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, 
     return root, open_set(latest[1], root), latest[1]
 
 
-def _replay(engine: Engine) -> Replay:
+def _replay(engine: Engine, moment: datetime) -> Replay:
     replay: Replay
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database)).with_name("replay.db")
-        replay = FileReplay(path, unix(now()))
+        replay = FileReplay(path, unix(moment))
     else:
-        replay = PostgresReplay(engine, unix(now()))
+        replay = PostgresReplay(engine, unix(moment))
     with engine.connect() as conn:
         if ledger.head(conn)[0] == 0:  # the first entry comes before the first request
             replay.first_start()
