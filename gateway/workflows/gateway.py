@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
@@ -105,7 +106,13 @@ class Gateway:
             data = sets.directory_at(conn, moment)
         if data is None:
             raise NotFoundError("no directory was in force then")
-        return open_set(data, self.sets.root)
+        return _verified(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)
+def _verified(data: bytes, root: Root) -> Directory:
+    """Verify a set once: its tree has 4,096 places, and every order of a release asks for it."""
+    return open_set(data, root)
 
 
 @dataclass(frozen=True, slots=True)
