@@ -10,6 +10,7 @@ from gateway.exchange.directory import Actor
 from gateway.exchange.rfas import State as RfaState
 from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json
+from gateway.kernel.errors import NotFoundError
 from gateway.kernel.time import spell
 from gateway.store import rfas, shares
 from gateway.store.rfas import Rfa
@@ -37,7 +38,9 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
     found: list[Json] = []
     with gateway.engine.connect() as conn:
         for share in shares.in_states(conn, [State.HELD]):
-            _, _, ruling = decide_again(gateway, conn, share.id, now)
+            ruling = _ruling(gateway, conn, share, now)
+            if ruling is None:
+                continue
             yours = _clearable(conn, share, ruling, signed.actor)
             told = answer_about(conn, share.id, ruling)
             expires = share.at + timedelta(days=gateway.proposal_days)
@@ -48,6 +51,14 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
             if _may_confirm(conn, rfa, signed.actor)
         ]
     return {"held": found, "confirm": confirm}
+
+
+def _ruling(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> Ruling | None:
+    """Decide an open share again; None if its recipient left the directory, so that nobody can clear it."""
+    try:
+        return decide_again(gateway, conn, share.id, now)[2]
+    except NotFoundError:
+        return None
 
 
 def _clearable(conn: Connection, share: Share, ruling: Ruling, actor: Actor) -> list[str]:
@@ -111,8 +122,8 @@ def _share(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> d
     late = False
     match share.state:
         case State.HELD:
-            _, _, ruling = decide_again(gateway, conn, share.id, now)
-            waits_for = ", ".join(ruling.lacking)
+            ruling = _ruling(gateway, conn, share, now)
+            waits_for = ", ".join(ruling.lacking) if ruling else "nobody: its recipient has left"
         case State.PROPOSED:
             waits_for = "releaser: release"
         case State.AVAILABLE:
