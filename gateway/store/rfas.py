@@ -83,7 +83,12 @@ def make(
     wanted: Wanted,
     at: datetime,
 ) -> Rfa:
-    """Keep a new RFA; return it as its *first* step leaves it. That step is the caller's to make."""
+    """Keep a new RFA; return it as its *first* step leaves it. That step is the caller's to make.
+
+    Raises ConflictError if the id was used before.
+    """
+    if conn.execute(select(rfas.c.id).where(rfas.c.id == name)).first():
+        raise ConflictError("an RFA with this id was made before: mint a new one")
     conn.execute(
         insert(rfas),
         {
