@@ -2,13 +2,14 @@
 
 from sqlalchemy import Connection
 
+from gateway.exchange.acts import Wanted
 from gateway.exchange.entries import OF_STEP, Entry
 from gateway.exchange.messages import About as Told
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.rfa_messages import About, RfaMessage, open_rfa_message, step_of
-from gateway.exchange.rfas import State, Step, outside
+from gateway.exchange.rfas import TRANSITIONS, State, Step, outside
 from gateway.kernel.encoding import Json, hex_sha256
-from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError
+from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
 from gateway.kernel.time import spell
 from gateway.store import rfas
 from gateway.store.rfas import Rfa
@@ -20,6 +21,8 @@ from gateway.workflows.post import tell
 SIGNED = "signed"
 """The origin of an RFA that the authority's side signed; told apart from `paper` for ever."""
 
+_AUTHORITYS = (Step.INFORM, Step.REPLY, Step.WITHDRAW)
+
 
 def submit(gateway: Gateway, signed: Signed) -> Answer:
     """Take in an RFA, and send its receipt."""
@@ -30,11 +33,7 @@ def submit(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         if wanted.parent is not None:
-            parent = rfas.get(tx.conn, wanted.parent, signed.actor.party.id)
-            if parent.wanted.investigation != wanted.investigation:
-                raise ConflictError(
-                    "a supplementary RFA is of the same investigation as its parent"
-                )
+            check_parent(_own(tx.conn, signed, wanted.parent), wanted)
         digest = hex_sha256(signed.order.body)
         authority = signed.actor.party.id
         first = Step.RECEIVE
@@ -51,14 +50,47 @@ def add(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
         raise MalformedError("expected information on this RFA, or its withdrawal", field="/about")
 
     def work(tx: Transaction) -> Answer:
-        rfa = rfas.get(tx.conn, rfa_id, signed.actor.party.id)
+        rfa = _own(tx.conn, signed, rfa_id)
         made = step_of(message, asked=rfa.state is State.CLARIFICATION)
+        _check_possible(rfa.state, made)
         return _step(gateway, tx, signed, message, made)
 
     answer = perform(gateway, signed, work, creates=message.id)
     if message.about is About.WITHDRAWAL:
         suspend.sweep(gateway, rfa=rfa_id)
     return answer
+
+
+def check_parent(parent: Rfa, wanted: Wanted) -> None:
+    """Check that a supplementary RFA may hang on *parent*. Raises ConflictError."""
+    if parent.wanted.investigation != wanted.investigation:
+        raise ConflictError("a supplementary RFA is of the same investigation as its parent")
+
+
+def _own(conn: Connection, signed: Signed, rfa_id: str) -> Rfa:
+    """Return an RFA that the actor's authority may know of. Raises NotFoundError."""
+    rfa = rfas.get(conn, rfa_id, signed.actor.party.id)
+    if not _known(rfa):
+        raise NotFoundError("no such RFA")
+    return rfa
+
+
+def _known(rfa: Rfa) -> bool:
+    """Tell whether the authority may know of an RFA that is its own.
+
+    What was entered from paper counts once a second person has confirmed it. Before that, or if it is
+    struck, it may be another's: entered under the wrong name.
+    """
+    return rfa.origin == SIGNED or rfa.number is not None
+
+
+def _check_possible(state: State, made: Step) -> None:
+    """Refuse a step in words that do not tell how far the review has come. Raises ConflictError."""
+    if (state, made) in TRANSITIONS:
+        return
+    steps = [step.value for step in _AUTHORITYS if (state, step) in TRANSITIONS]
+    instead = f"possible: {', '.join(steps)}" if steps else "nothing more can be added to it"
+    raise ConflictError(f"cannot {made.value} an RFA that is {outside(state)}; {instead}")
 
 
 def _opened(gateway: Gateway, signed: Signed) -> RfaMessage:
@@ -104,14 +136,16 @@ def _step(
 def listed(gateway: Gateway, signed: Signed) -> Answer:
     """Return the authority's own RFAs."""
     with gateway.engine.connect() as conn:
-        found: list[Json] = [_seen(rfa) for rfa in rfas.listed(conn, signed.actor.party.id)]
+        found: list[Json] = [
+            _seen(rfa) for rfa in rfas.listed(conn, signed.actor.party.id) if _known(rfa)
+        ]
     return {"rfas": found}
 
 
 def show(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
     """Return one of the authority's own RFAs with its messages. Raises NotFoundError."""
     with gateway.engine.connect() as conn:
-        rfa = rfas.get(conn, rfa_id, signed.actor.party.id)
+        rfa = _own(conn, signed, rfa_id)
         return {**_seen(rfa), "messages": messages_of(conn, rfa_id)}
 
 
@@ -140,9 +174,9 @@ def messages_of(conn: Connection, rfa_id: str) -> list[Json]:
 def message(gateway: Gateway, signed: Signed, rfa_id: str, name: str) -> bytes:
     """Return one signed message about an RFA, to its authority or to the mechanism."""
     party = signed.actor.party
-    own = party.id if party.kind is PartyKind.AUTHORITY else None
-    if own is None and party.kind is not PartyKind.MECHANISM:
+    if party.kind not in (PartyKind.AUTHORITY, PartyKind.MECHANISM):
         raise ForbiddenError("a source reads no RFAs")
     with gateway.engine.connect() as conn:
-        rfas.get(conn, rfa_id, own)
+        if party.kind is PartyKind.AUTHORITY:
+            _own(conn, signed, rfa_id)
         return rfas.message(conn, rfa_id, name).container
