@@ -30,5 +30,5 @@ def every_minute(gateway: Gateway) -> None:
     gateway.unauthenticated -= count
     suspend.expire(gateway)
     if gateway.swept != now.date():
-        suspend.sweep(gateway)
+        suspend.sweep(gateway, dated=True)
         gateway.swept = now.date()
