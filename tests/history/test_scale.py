@@ -91,7 +91,7 @@ def test_the_books_that_do_not_balance_are_noticed(tmp_path: Path) -> None:
         for statement, complaint in SPOILT:
             with driver.gateway.engine.connect() as conn:
                 assert conn.exec_driver_sql(statement).rowcount >= 1
-                with pytest.raises((AssertionError, KeyError), match=complaint):
+                with pytest.raises((AssertionError, KeyError), match=complaint or None):
                     reconcile.check_on(driver.gateway, conn)
                 conn.rollback()
         reconcile.check(driver.gateway)
@@ -99,7 +99,7 @@ def test_the_books_that_do_not_balance_are_noticed(tmp_path: Path) -> None:
 
 SPOILT = (
     ("UPDATE shares SET state = 'recalled'", "its life says"),
-    ("UPDATE rfas SET state = 'closed'", ""),
+    ("UPDATE rfas SET state = 'recorded'", ""),
     ("UPDATE rfas SET investigation = NULL", ""),
     ("UPDATE servings SET state = 'interrupted'", "range.finished, not"),
     ("UPDATE servings SET state = 'open'", "ended 1 times"),

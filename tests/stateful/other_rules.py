@@ -33,12 +33,14 @@ from tests.world import PLAIN
 class Others(Desk):
     """Time and the server's fate, and authorities that ask for what is not theirs."""
 
-    @rule(hours=st.sampled_from([1, 20, 24 * 3, 24 * 31, 24 * 100]))
-    def time_passes(self, hours: int) -> None:
+    @rule(hours=st.sampled_from([1, 20, 24 * 3, 24 * 31, 24 * 100, 24 * 400]), swept=st.booleans())
+    def time_passes(self, hours: int, swept: bool) -> None:
         self.driver.pass_time(hours=hours)
+        if swept:
+            self.minute()
 
-    @rule()
     def minute(self) -> None:
+        """Do what is done every minute; on another day than before, what is done every day."""
         upkeep.every_minute(self.driver.gateway)
         self._nothing_stale()
 

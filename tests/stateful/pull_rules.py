@@ -26,17 +26,20 @@ class Pulls(Shares):
         share = self.model.shares[-1] if self.model.shares else None
         if share is None or share.state != "available":
             return
+        self._vouch(share, Rung.PULLED, early=True)
         for item in range(len(share.sizes)):
+            self._vouch(share, Rung.PULLED, early=True)
             self._pull(share, share.to, item, "whole")
         for _ in range(far if share.served else 0):
             ways = sorted(then for now, then in RECEIPTS if now == share.state)
             if ways:
                 self._vouch(share, Rung(ways[n % len(ways)]))
 
-    def _vouch(self, share: Share, rung: Rung) -> None:
+    def _vouch(self, share: Share, rung: Rung, *, early: bool = False) -> None:
+        """Send a receipt; *early*, before the bytes were served, it is refused."""
         by = share.to if rung in (Rung.PULLED, Rung.VERIFIED) else f"{share.to}-officer"
-        self.attempt(True, lambda: self.driver.receipt(by, share.id, share.manifest, rung))
-        share.state = rung.value
+        self.attempt(not early, lambda: self.driver.receipt(by, share.id, share.manifest, rung))
+        share.state = share.state if early else rung.value
 
     @precondition(lambda self: any(s.state in OUT for s in self.model.shares))
     @rule(n=which)

@@ -216,6 +216,8 @@ class Shares(Desk):
                 break
             said = steps.shown(self.driver, share.id)
             wanted = min(said["missing"])
+            if self._able(who, wanted):
+                self._clear(who, share, said, wanted)  # her own proposal: refused
             used = {person for person, _, _ in share.cleared} | {share.proposer}
             able = [
                 p for p in STAFF
@@ -224,5 +226,8 @@ class Shares(Desk):
             if not able:
                 break
             self._clear(able[0], share, said, wanted)
+        if share is not None and share.cleared:
+            person, wanted, _ = min(share.cleared)
+            self._clear(person, share, steps.shown(self.driver, share.id), wanted)  # a second time
         if share is not None and share.state == "proposed":
             self._release("releaser", share)

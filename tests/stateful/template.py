@@ -13,9 +13,10 @@ from sqlalchemy import create_engine, text
 
 from gateway import settings
 from gateway.kernel.encoding import Json
+from gateway.store import shares, uploads
 from tests.stateful import steps
 from tests.stateful.driver import Driver, driving
-from tests.stateful.model import AUTHORITIES, ROLES, Item, Model, Rfa
+from tests.stateful.model import AUTHORITIES, ROLES, Item, Model, Package, Rfa, Share
 from tests.world import PLAIN, POSTGRES, STAFF, World, build_world
 
 _BEGINS: tuple[dict[str, Json], ...] = (
@@ -79,11 +80,12 @@ def _build(folder: Path, url: str | None) -> Template:
     model = Model()
     with driving(world, begins + timedelta(minutes=5)) as driver:
         _fill(driver, model)
+        _share(driver, model)
         return Template(world, driver.now + timedelta(minutes=1), model)
 
 
 def _fill(driver: Driver, model: Model) -> None:
-    """Three items and two admitted RFAs, so that short lives come to something."""
+    """Three items, two admitted RFAs and a share in answer to one, so that short lives come to something."""
     for n, said in enumerate(_BEGINS):
         found: dict[str, Json] = {**PLAIN, **said}
         data = bytes(range(200)) * (n + 1)
@@ -97,6 +99,22 @@ def _fill(driver: Driver, model: Model) -> None:
         model.rfas.append(
             Rfa(name, who, f"inv-{n}", "review", who, number=f"B-{n}", met=True, valid_to=valid)
         )
+
+
+def _share(driver: Driver, model: Model) -> None:
+    """Release a share in answer to the first RFA; nobody has pulled it yet."""
+    rfa, item = model.rfas[0], model.items[0]
+    name = steps.package(driver, "sharer", [item.id], rfa_id=rfa.id, case=rfa.case)
+    package = Package(name, [item], rfa, rfa.case)
+    share = str(steps.offer(driver, "sharer", name, driver.party(rfa.of))["share"])
+    steps.release_share(driver, "releaser", share)
+    with driver.gateway.engine.connect() as conn:
+        digest = shares.manifest(conn, share).digest
+        header = shares.header(conn, share, 0)
+        size = len(header.data) + uploads.sealed_item(conn, item.id).body_size
+    made = Share(share, package, rfa.of, "sharer", "available", "releaser", digest, sizes=[size])
+    model.packages.append(package)
+    model.shares.append(made)
 
 
 @contextmanager
