@@ -80,6 +80,8 @@ class World:
 
     root: Path
     config: Settings
+    begins: datetime | None = None  # when its keys begin; None: as they are made
+    days: int = ceremony.KEY_DAYS  # how long its keys are good
 
     @property
     def instance(self) -> Path:
@@ -93,16 +95,23 @@ class World:
     def directory(self) -> Path:
         return self.instance / self.config.directory
 
-    def sign(self, days: int = 90) -> int:
+    def _moment(self) -> datetime:
+        return self.begins or datetime.now(UTC)
+
+    def sign(self, days: int = 90, now: datetime | None = None) -> int:
         """Sign the directory as it is edited now."""
         signer = keyfiles.read_signer(self.instance / "custodian" / "directory.key", None)
-        return ceremony.sign_set(self.directory, [signer], datetime.now(UTC), days=days)
+        return ceremony.sign_set(self.directory, [signer], now or self._moment(), days=days)
 
     def add_authority(self, code: str, suite: Suite = Suite.PQ) -> None:
-        """Add `<code>` with an endpoint `<code>` and an officer `<code>-officer`."""
+        """Add `<code>` with an endpoint `<code>` and an officer `<code>-officer`.
+
+        What stands after the second letter tells several authorities of one jurisdiction apart.
+        """
         short = f"{code}-prosecutor"
+        state = code[:2].upper()
         ceremony.add_party(
-            self.directory, short, f"Prosecution service of {code}", Kind.AUTHORITY, code.upper()
+            self.directory, short, f"Prosecution service of {code}", Kind.AUTHORITY, state
         )
         self._member(short, "endpoint", (Role.ENDPOINT,), code, person=False, suites=(suite,))
         self._member(short, f"Officer of {code}", (Role.OFFICER,), f"{code}-officer", person=True)
@@ -127,7 +136,8 @@ class World:
             person=person,
             suites=suites,
             passphrase=None,
-            now=datetime.now(UTC),
+            now=self._moment(),
+            days=self.days,
         )
 
     def add_staff(self, who: str, *roles: Role) -> None:
@@ -146,8 +156,13 @@ def build_world(
     *,
     database: str | None = None,
     policy: Path = POLICIES,
+    begins: datetime | None = None,
+    days: int = ceremony.KEY_DAYS,
 ) -> World:
-    """Make an instance with staff and authorities, the directory signed."""
+    """Make an instance with staff and authorities, the directory signed.
+
+    Its keys begin at *begins*, or now, and are good for *days*.
+    """
     port, admin = free_port(), free_port()
     config = Settings(
         audience=f"http://127.0.0.1:{port}",
@@ -157,8 +172,8 @@ def build_world(
         port=port,
         admin_port=admin,
     )
-    world = World(root, config)
-    wiring.init_instance(world.instance, config, None, policy)
+    world = World(root, config, begins, days)
+    wiring.init_instance(world.instance, config, None, policy, moment=begins, days=days)
     (world.instance / "data").mkdir(exist_ok=True)
     for who, roles in STAFF.items():
         world.add_staff(who, *roles)

@@ -64,6 +64,10 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
         (_S.REVIEW, _T.REFUSE): _S.REGISTERED,
         (_S.REVIEW, _T.ASK): _S.CLARIFICATION,
         (_S.CLARIFICATION, _T.REPLY): _S.REVIEW,
+        # No reply may ever come: the checks can lapse meanwhile, and the RFA must have an end.
+        (_S.CLARIFICATION, _T.ADMIT): _S.CLARIFICATION,
+        (_S.CLARIFICATION, _T.REFUSE): _S.REGISTERED,
+        (_S.CLARIFICATION, _T.ANSWER): _S.ANSWERED,
         (_S.REVIEW, _T.ANSWER): _S.ANSWERED,
         (_S.ANSWERED, _T.ADMIT): _S.ANSWERED,
         **{(s, _T.INFORM): s for s in (_S.RECEIVED, _S.REGISTERED, _S.REVIEW, _S.ANSWERED)},

@@ -185,16 +185,23 @@ def open_entry(
     conn: Connection, eid: str, audience: str, audience_key: bytes
 ) -> Mapping[Slot, Opening] | None:
     """Return what *audience* may open of an entry, or None if there is nothing or it was erased."""
+    return open_entries(conn, [eid], audience, audience_key).get(eid)
+
+
+def open_entries(
+    conn: Connection, eids: Sequence[str], audience: str, audience_key: bytes
+) -> dict[str, Mapping[Slot, Opening]]:
+    """Return what *audience* may open of some entries; those with nothing, or erased, are left out."""
     query = (
-        select(openings.c.data, opening_keys.c.wrapped)
+        select(openings.c.eid, openings.c.data, opening_keys.c.wrapped)
         .join(
             opening_keys,
             (opening_keys.c.eid == openings.c.eid)
             & (opening_keys.c.audience == openings.c.audience),
         )
-        .where(openings.c.eid == eid, openings.c.audience == audience)
+        .where(openings.c.eid.in_(eids), openings.c.audience == audience)
     )
-    row = conn.execute(query).first()
-    if row is None:
-        return None
-    return decode_openings(unseal(row.data, unseal(row.wrapped, audience_key)))
+    return {
+        row.eid: decode_openings(unseal(row.data, unseal(row.wrapped, audience_key)))
+        for row in conn.execute(query)
+    }

@@ -183,6 +183,16 @@ def events(conn: Connection, name: str) -> list[Event]:
     ]
 
 
+def stands(conn: Connection, rfa: Rfa) -> State:
+    """Return where an RFA stands; of a closed one, where it stood when it was closed."""
+    if rfa.state is not State.CLOSED:
+        return rfa.state
+    query = select(rfa_events.c.state).where(
+        rfa_events.c.rfa == rfa.id, rfa_events.c.state != State.CLOSED.value
+    )
+    return State(conn.execute(query.order_by(rfa_events.c.n.desc()).limit(1)).scalar_one())
+
+
 def register(
     conn: Connection, name: str, number: str, investigation: str, purpose: str, due: str
 ) -> None:

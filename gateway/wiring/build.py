@@ -1,8 +1,9 @@
 """From an instance folder to a gateway that has compared its ledger and finished what was cut off."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +32,10 @@ _log = structlog.get_logger()
 
 
 @contextmanager
-def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
-    """Build the gateway of an instance, and close everything afterwards.
+def open_gateway(
+    instance: Path, clock: Callable[[], datetime] = now
+) -> Iterator[tuple[Gateway, Settings]]:
+    """Build the gateway of an instance, which lives by *clock*, and close everything afterwards.
 
     Raises UnavailableError if another server runs on the database, or it is not fit for evidence.
     """
@@ -49,7 +52,7 @@ def open_gateway(instance: Path) -> Iterator[tuple[Gateway, Settings]]:
             postgres.check_server(reading)
             place = stack.enter_context(only_server(writing, displaced.set))
             _prepare(writing, place)
-            gateway = _build(instance, config, stack, writing, reading, displaced)
+            gateway = _build(instance, config, stack, (writing, reading), displaced, clock)
         yield gateway, config
 
 
@@ -71,11 +74,11 @@ def _build(
     instance: Path,
     config: Settings,
     stack: ExitStack,
-    writing: Engine,
-    reading: Engine,
+    engines: tuple[Engine, Engine],
     displaced: threading.Event,
+    clock: Callable[[], datetime],
 ) -> Gateway:
-    secrets, phrase = instance / config.secrets, passphrase()
+    (writing, reading), secrets, phrase = engines, instance / config.secrets, passphrase()
     log = Log(
         config.origin,
         keyfiles.read_signer(secrets / "checkpoint.key", phrase),
@@ -86,7 +89,7 @@ def _build(
     stack.callback(writer.stop)
     single = connect_single(reading.url)
     stack.callback(single.dispose)
-    replay = _replay(single)
+    replay = _replay(single, clock())
     stack.callback(replay.close)
     vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     root, directory, data = _accepted_directory(reading, instance / config.directory)
@@ -102,7 +105,7 @@ def _build(
         manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
-        now=now,
+        now=clock,
         sets=Sets(root, directory, data, None, {}),
         proposal_days=config.proposal_days,
         displaced=displaced,
@@ -123,13 +126,13 @@ def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, 
     return root, open_set(latest[1], root), latest[1]
 
 
-def _replay(engine: Engine) -> Replay:
+def _replay(engine: Engine, moment: datetime) -> Replay:
     replay: Replay
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database)).with_name("replay.db")
-        replay = FileReplay(path, unix(now()))
+        replay = FileReplay(path, unix(moment))
     else:
-        replay = PostgresReplay(engine, unix(now()))
+        replay = PostgresReplay(engine, unix(moment))
     with engine.connect() as conn:
         if ledger.head(conn)[0] == 0:  # the first entry comes before the first request
             replay.first_start()

@@ -1,6 +1,7 @@
 """Making an instance, and what is done to a stopped one."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from gateway import keyfiles, settings
@@ -38,10 +39,13 @@ def init_instance(
     *,
     custodians: int = 1,
     threshold: int = 1,
+    moment: datetime | None = None,
+    days: int = ceremony.KEY_DAYS,
 ) -> None:
     """Make a new instance: settings, secrets, the mechanism's party, directory root, policies.
 
-    The directory takes the signatures of *threshold* of so many *custodians*. Raises ConflictError if
+    The directory takes the signatures of *threshold* of so many *custodians*. The keys begin at
+    *moment*, which is now if it is not given, and are good for *days*. Raises ConflictError if
     there is an instance already: nothing is overwritten; MalformedError for a threshold out of range.
     """
     if not 1 <= threshold <= custodians <= 16:
@@ -49,7 +53,7 @@ def init_instance(
     if (instance / settings.FILE).exists():
         raise ConflictError(f"{instance.name} is an instance already")
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets, moment = instance / config.secrets, now()
+    secrets, begin = instance / config.secrets, moment or now()
     manifest = keyfiles.make_signer(secrets / "manifest.key", phrase)
     checkpoint = keyfiles.make_signer(secrets / "checkpoint.key", phrase)
     vault = keyfiles.make_identity(secrets / "vault.key", Suite.PQ, phrase)
@@ -61,11 +65,11 @@ def init_instance(
         for name in (names if custodians > 1 else ["directory.key"])
     ]
     folder = instance / config.directory
-    ceremony.write_root(folder, roots, threshold, moment)
+    ceremony.write_root(folder, roots, threshold, begin)
     keys = (
-        ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), moment),
-        ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), moment),
-        ceremony.public_key(Use.VAULT, "mlkem768x25519", str(vault.recipient), moment),
+        ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), begin, days),
+        ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), begin, days),
+        ceremony.public_key(Use.VAULT, "mlkem768x25519", str(vault.recipient), begin, days),
     )
     service = Member(new_id("svc"), "gateway", (), keys)
     party = Party(new_id("pty"), "mechanism", "The mechanism", PartyKind.MECHANISM, (service,))

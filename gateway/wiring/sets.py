@@ -14,7 +14,6 @@ from gateway.policy import PolicySet, Register, check_codes, load, load_register
 from gateway.settings import Settings
 from gateway.store import sets
 from gateway.store.writer import Transaction
-from gateway.wiring.clock import now
 from gateway.workflows import suspend
 from gateway.workflows.gateway import Gateway
 
@@ -81,7 +80,7 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
     with gateway.engine.connect() as conn:
         latest = sets.latest_directory(conn)
     if latest is None or directory.number > latest[0]:
-        at = now()
+        at = gateway.now()
 
         def job(tx: Transaction) -> None:
             sets.accept_directory(tx.conn, directory.number, data, directory.digest, at)
@@ -104,7 +103,7 @@ def _accept_policy(gateway: Gateway, folder: Path) -> None:
     with gateway.engine.connect() as conn:
         latest = sets.latest_policy(conn)
     if latest != digest:
-        at = now()
+        at = gateway.now()
 
         def job(tx: Transaction) -> None:
             sets.accept_policy(tx.conn, digest, at)

@@ -32,15 +32,8 @@ from gateway.store.uploads import Sealed
 from gateway.workflows.gateway import Gateway, Sets
 
 _NEVER = "0000-00-00"  # before every day: what the vocabulary does not know counts as ended
-_NOT_ADMITTED = frozenset(
-    {
-        RfaState.RECEIVED,
-        RfaState.RECORDED,
-        RfaState.REGISTERED,  # also when it is reopened: it passes admissibility anew
-        RfaState.DECLINED,
-        RfaState.WITHDRAWN,
-    }
-)
+_ADMITTED = frozenset({RfaState.REVIEW, RfaState.CLARIFICATION, RfaState.ANSWERED})
+"""Where an RFA stands after its checks were met; one taken up again is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +207,7 @@ def _context(
     if rfa.purpose == basis.purpose and rfa.reference == basis.case:
         said["context.purpose"] = basis.purpose
     found = rfas.assessed(conn, rfa.id)
-    if found is None or not found.met or rfa.state in _NOT_ADMITTED:
+    if found is None or not found.met or rfas.stands(conn, rfa) not in _ADMITTED:
         return {**said, "context.rfa.admitted": False}, None
     if found.valid_to < today:  # lapsed, and so unknown
         return said, None

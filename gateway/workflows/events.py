@@ -29,8 +29,9 @@ def after(gateway: Gateway, cursor: int) -> Page:
     key = gateway.log.audience_key
     with gateway.engine.connect() as conn:
         rows = ledger.page(conn, cursor, PAGE)
+        opened = ledger.open_entries(conn, [row.eid for row in rows], MECHANISM, key)
         for row in rows:
-            openings = ledger.open_entry(conn, row.eid, MECHANISM, key) or {}
+            openings = opened.get(row.eid, {})
             told: dict[str, Json] = {
                 slot.label: openings[slot].value for slot in _TOLD if slot in openings
             }

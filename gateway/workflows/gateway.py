@@ -49,6 +49,36 @@ class Sets:
     register: Register
 
 
+@dataclass(slots=True)
+class Dates:
+    """Until when the decision of each open or released share stands, if nothing but time passes.
+
+    A change commits before its own sweep begins, so what a sweep that began later has found is never
+    overwritten by one that began before and still read the old state.
+    """
+
+    _found: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    _sweeps: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> int:
+        """Return the number of a sweep that begins to read now."""
+        with self._lock:
+            self._sweeps += 1
+            return self._sweeps
+
+    def note(self, share: str, sweep: int, until: str | None) -> None:
+        """Keep the first day on which a share must be decided again; None: on no day."""
+        with self._lock:
+            if self._found.get(share, (0, None))[0] <= sweep:
+                self._found[share] = sweep, until
+
+    def stands(self, share: str, today: str) -> bool:
+        """Tell whether time alone cannot have changed the decision; not so for one never looked at."""
+        found = self._found.get(share)
+        return found is not None and (found[1] is None or found[1] > today)
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A request whose token holds: who sent it, the order it makes, and the token's claims."""
@@ -62,7 +92,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares were last decided again; *upload_quota* bytes may lie in the open uploads of one actor.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor.
     """
 
     engine: Engine
@@ -84,6 +114,7 @@ class Gateway:
     proposal_days: int = 30
     swept: date | None = None
     displaced: threading.Event = field(default_factory=threading.Event)
+    dates: Dates = field(default_factory=Dates)
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
     underway: set[tuple[str, str]] = field(default_factory=set)

@@ -2,11 +2,12 @@
 
 from sqlalchemy import Connection
 
+from gateway.exchange.acts import Wanted
 from gateway.exchange.entries import OF_STEP, Entry
 from gateway.exchange.messages import About as Told
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.rfa_messages import About, RfaMessage, open_rfa_message, step_of
-from gateway.exchange.rfas import State, Step, outside
+from gateway.exchange.rfas import TRANSITIONS, State, Step, outside
 from gateway.kernel.encoding import Json, hex_sha256
 from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
 from gateway.kernel.time import spell
@@ -20,6 +21,8 @@ from gateway.workflows.post import tell
 SIGNED = "signed"
 """The origin of an RFA that the authority's side signed; told apart from `paper` for ever."""
 
+_AUTHORITYS = (Step.INFORM, Step.REPLY, Step.WITHDRAW)
+
 
 def submit(gateway: Gateway, signed: Signed) -> Answer:
     """Take in an RFA, and send its receipt."""
@@ -30,11 +33,7 @@ def submit(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         if wanted.parent is not None:
-            parent = own(tx.conn, wanted.parent, signed.actor.party.id)
-            if parent.wanted.investigation != wanted.investigation:
-                raise ConflictError(
-                    "a supplementary RFA is of the same investigation as its parent"
-                )
+            check_parent(own(tx.conn, wanted.parent, signed.actor.party.id), wanted)
         digest = hex_sha256(signed.order.body)
         authority = signed.actor.party.id
         first = Step.RECEIVE
@@ -53,6 +52,7 @@ def add(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
     def work(tx: Transaction) -> Answer:
         rfa = own(tx.conn, rfa_id, signed.actor.party.id)
         made = step_of(message, asked=rfa.state is State.CLARIFICATION)
+        _check_possible(rfa.state, made)
         return _step(gateway, tx, signed, message, made)
 
     answer = perform(gateway, signed, work, creates=message.id)
@@ -70,12 +70,27 @@ def told(rfa: Rfa) -> bool:
     return rfa.origin == SIGNED or rfa.number is not None
 
 
+def check_parent(parent: Rfa, wanted: Wanted) -> None:
+    """Check that a supplementary RFA may hang on *parent*. Raises ConflictError."""
+    if parent.wanted.investigation != wanted.investigation:
+        raise ConflictError("a supplementary RFA is of the same investigation as its parent")
+
+
 def own(conn: Connection, rfa_id: str, party: str) -> Rfa:
     """Return an RFA that the authority *party* may know of. Raises NotFoundError."""
     rfa = rfas.get(conn, rfa_id, party)
     if not told(rfa):
         raise NotFoundError("no such RFA")
     return rfa
+
+
+def _check_possible(state: State, made: Step) -> None:
+    """Refuse a step in words that do not tell how far the review has come. Raises ConflictError."""
+    if (state, made) in TRANSITIONS:
+        return
+    steps = [step.value for step in _AUTHORITYS if (state, step) in TRANSITIONS]
+    instead = f"possible: {', '.join(steps)}" if steps else "nothing more can be added to it"
+    raise ConflictError(f"cannot {made.value} an RFA that is {outside(state)}; {instead}")
 
 
 def _opened(gateway: Gateway, signed: Signed) -> RfaMessage:

@@ -43,10 +43,13 @@ def entries(gateway: Gateway, signed: Signed, start: int) -> Answer:
     opens = actor.party.kind is PartyKind.MECHANISM and Role.COMPLIANCE in actor.member.roles
     found: list[Json] = []
     with gateway.engine.connect() as conn:
-        for row in ledger.page(conn, start, PAGE):
+        rows = ledger.page(conn, start, PAGE)
+        names = [row.eid for row in rows] if opens else []
+        openings = ledger.open_entries(conn, names, MECHANISM, gateway.log.audience_key)
+        for row in rows:
             entry: dict[str, Json] = {"index": row.index, "id": row.eid, "leaf": b64url(row.leaf)}
             if opens:
-                opening = ledger.open_entry(conn, row.eid, MECHANISM, gateway.log.audience_key)
+                opening = openings.get(row.eid)
                 entry["openings"] = b64url(encode_openings(opening)) if opening else None
             found.append(entry)
     return {"entries": found}

@@ -43,7 +43,7 @@ from gateway.store.writer import Transaction
 from gateway.workflows import suspend
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.post import tell
-from gateway.workflows.request import told
+from gateway.workflows.request import check_parent, told
 from gateway.workflows.standing import authority
 
 PAPER = "paper"
@@ -87,7 +87,7 @@ def record(gateway: Gateway, signed: Signed) -> Answer:
     def work(tx: Transaction) -> Answer:
         (scan,) = uploads.deposited(tx.conn, (act.scan,))
         if act.wanted.parent is not None:
-            rfas.get(tx.conn, act.wanted.parent, act.authority)
+            check_parent(rfas.get(tx.conn, act.wanted.parent, act.authority), act.wanted)
         order, first = signed.order.digest, Step.RECORD
         rfa = rfas.make(tx.conn, act.rfa, act.authority, PAPER, first, order, act.wanted, now)
         content: Json = {"scan": scan.item, "sha256": scan.particulars.sha256}

@@ -43,8 +43,10 @@ def sweep(
     item: str | None = None,
     rfa: str | None = None,
     jurisdiction: str | None = None,
+    dated: bool = False,
 ) -> Swept:
-    """Decide open and released shares again, all or those that a change concerns.
+    """Decide open and released shares again: all, those that a change concerns, or, if *dated*, those
+    whose decision time alone may have changed.
 
     Without a policy set in force there is nothing to record: no pull is permitted then at all.
     """
@@ -55,10 +57,15 @@ def sweep(
     if jurisdiction is not None:
         every = gateway.sets.directory.parties
         concerned = [party.id for party in every if party.jurisdiction == jurisdiction]
+    number, today = gateway.dates.begin(), gateway.now().date().isoformat()
     with gateway.engine.connect() as conn:
         found = shares.in_states(conn, RELEASED | _OPEN, item=item, rfa=rfa, recipients=concerned)
+        if dated:
+            found = [share for share in found if not gateway.dates.stands(share.id, today)]
         stopped = suspensions.current(conn)
-        changed = [s for s in found if _changes(gateway, conn, s, suspended=s.id in stopped)]
+        changed = [
+            s for s in found if _changes(gateway, conn, s, number, suspended=s.id in stopped)
+        ]
     for share in changed:
         work = _redecide if share.state in _OPEN else _stop_or_go
         gateway.writer.run(_job(gateway, share.id, done, work))
@@ -93,12 +100,15 @@ def _revoked(gateway: Gateway, kids: set[str], recipient: str) -> list[str]:
     return sorted(kids - good)
 
 
-def _changes(gateway: Gateway, conn: Connection, share: Share, *, suspended: bool) -> bool:
-    """Tell whether a decision made now would change how a share stands."""
+def _changes(
+    gateway: Gateway, conn: Connection, share: Share, sweep: int, *, suspended: bool
+) -> bool:
+    """Tell whether a decision made now would change how a share stands, and keep until when it would not."""
     try:
         _, _, ruling = decide_again(gateway, conn, share.id, gateway.now())
     except GatewayError:  # its recipient left the directory: nobody of it can pull either
         return not suspended and share.state in RELEASED
+    gateway.dates.note(share.id, sweep, ruling.good_until)
     if share.state in _OPEN:
         return STEP[ruling.outcome] is not _STANDS[share.state]
     return bool(blocked(gateway, conn, share, ruling)) is not suspended

@@ -34,7 +34,7 @@ def every_minute(gateway: Gateway) -> None:
     deposit.give_up_stale(gateway)
     suspend.expire(gateway)
     if gateway.swept != now.date():
-        suspend.sweep(gateway)
+        suspend.sweep(gateway, dated=True)
         gateway.swept = now.date()
 
 

@@ -38,9 +38,8 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
     found: list[Json] = []
     with gateway.engine.connect() as conn:
         for share in shares.in_states(conn, [State.HELD]):
-            try:
-                _, _, ruling = decide_again(gateway, conn, share.id, now)
-            except NotFoundError:  # its recipient left the directory: nobody can clear it
+            ruling = _ruling(gateway, conn, share, now)
+            if ruling is None:
                 continue
             yours = _clearable(conn, share, ruling, signed.actor)
             told = answer_about(conn, share.id, ruling)
@@ -52,6 +51,14 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
             if _may_confirm(conn, rfa, signed.actor)
         ]
     return {"held": found, "confirm": confirm}
+
+
+def _ruling(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> Ruling | None:
+    """Decide an open share again; None if its recipient left the directory, so that nobody can clear it."""
+    try:
+        return decide_again(gateway, conn, share.id, now)[2]
+    except NotFoundError:
+        return None
 
 
 def _clearable(conn: Connection, share: Share, ruling: Ruling, actor: Actor) -> list[str]:

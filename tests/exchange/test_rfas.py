@@ -104,6 +104,7 @@ def test_checks_admit_or_send_back_whoever_is_not_answered_yet_and_are_renewed_a
     assert admitted == {
         State.REGISTERED: State.REVIEW,
         State.REVIEW: State.REVIEW,
+        State.CLARIFICATION: State.CLARIFICATION,
         State.ANSWERED: State.ANSWERED,
     }
     refused = {at: to for (at, step), to in TRANSITIONS.items() if step is Step.REFUSE}

@@ -185,13 +185,29 @@ async def test_an_admitted_rfa_is_not_declined(live: Running) -> None:
             await step(officer, rfa, act)
 
 
+async def test_an_rfa_whose_question_is_never_answered_has_an_end(live: Running) -> None:
+    async with session(live.world, "officer") as officer:
+        for end in ("answer", "decline"):
+            rfa = await admitted_rfa(live.world, "xa")
+            text = await sealed(officer, "xa", "Which bridge?")
+            await step(officer, rfa, AskRfa(new_id("stp"), rfa, text))
+            assert (await assess(officer, rfa))["state"] == "clarification", "renewed meanwhile"
+            if end == "answer":
+                act: object = AnswerRfa(new_id("stp"), rfa, "no_material", (), text)
+                assert (await step(officer, rfa, act))["state"] == "answered"
+            else:
+                await assess(officer, rfa, CheckName.FORM)
+                act = DeclineRfa(new_id("stp"), rfa, text, "no reply came")
+                assert (await step(officer, rfa, act))["state"] == "declined"
+
+
 async def test_an_authority_withdraws_and_adds_and_the_mechanism_reopens(live: Running) -> None:
     rfa = await admitted_rfa(live.world, "xa")
     async with session(live.world, "officer") as officer, session(live.world, "xa") as endpoint:
         await rfas.add(endpoint, rfa, b"One thing more", None)
         assert await state(officer, rfa) == "review"
         assert (await rfas.withdraw(endpoint, rfa))["state"] == "withdrawn"
-        with pytest.raises(ConflictError, match="cannot inform an RFA that is withdrawn; possible"):
+        with pytest.raises(ConflictError, match="cannot inform an RFA that is withdrawn; nothing"):
             await rfas.add(endpoint, rfa, b"And more", None)
         reopen = ReopenRfa(new_id("stp"), rfa, in_days(30), "they asked by telephone")
         assert (await step(officer, rfa, reopen))["state"] == "registered"
@@ -355,7 +371,7 @@ async def test_every_step_that_a_state_does_not_allow_is_refused_and_says_what_i
         await assess(officer, rfa)
         assert await forbidden() == ["close"]
         await step(officer, rfa, AskRfa(new_id("stp"), rfa, text))
-        assert await forbidden() == ["answer", "ask", "close"]
+        assert await forbidden() == ["ask", "close"]
         await rfas.add(endpoint, rfa, b"a reply", None)
         await step(officer, rfa, AnswerRfa(new_id("stp"), rfa, "no_material", (), text))
         assert await forbidden() == ["answer", "ask", "extend"]
