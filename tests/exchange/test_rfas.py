@@ -108,7 +108,8 @@ def test_checks_admit_or_send_back_whoever_is_not_answered_yet_and_are_renewed_a
         State.ANSWERED: State.ANSWERED,
     }
     refused = {at: to for (at, step), to in TRANSITIONS.items() if step is Step.REFUSE}
-    assert refused == dict.fromkeys((State.REGISTERED, State.REVIEW), State.REGISTERED)
+    open_ = (State.REGISTERED, State.REVIEW, State.CLARIFICATION)
+    assert refused == dict.fromkeys(open_, State.REGISTERED)
     assert [at for at, step in TRANSITIONS if step is Step.DECLINE] == [State.REGISTERED]
 
 
