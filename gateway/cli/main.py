@@ -12,9 +12,10 @@ from gateway.cli import (
     policy,
     rfa,
     setup,
+    share,
     team,
 )
-from gateway.cli.demo.play import demo
+from gateway.cli.demo.command import demo
 
 app = typer.Typer(
     name="gateway",
@@ -26,8 +27,8 @@ app.command()(setup.init)
 app.command()(setup.serve)
 app.command()(team.push)
 app.command()(team.package)
-app.add_typer(team.share, name="share")
-app.command()(team.recall)
+app.add_typer(share.app, name="share")
+app.command()(share.recall)
 app.command()(overview.match)
 app.command()(overview.approvals)
 app.command()(overview.status)

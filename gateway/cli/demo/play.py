@@ -1,20 +1,14 @@
 """The play: an answer to a request, sharing unasked, a refusal, a hold, approvals, a recall, the check."""
 
-import tempfile
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Any
 
-import typer
 from rich.console import Console
-from rich.table import Table
 
-from gateway.cli.demo import material
-from gateway.cli.demo.scenario import Package, Planned, Scenario, load
-from gateway.cli.demo.stage import CommandError, Stage, free_port
-from gateway.cli.output import explained, show
+from gateway.cli.demo.scenario import Package, Planned, Scenario
+from gateway.cli.demo.stage import CommandError, Stage
 
 SCENARIO = Path(__file__).with_name("scenario.yaml")
 _NOT_YOURS, _REFUSED = 6, 7  # exit codes: no such share here; the state does not allow it
@@ -292,113 +286,3 @@ def _same(one: Path, two: Path) -> bool:
                 return False
             if not a:
                 return True
-
-
-def _table(play: Play) -> Table:
-    table = Table(title="What was shared with whom", title_justify="left", show_lines=True)
-    for name in ("Authority", "Basis", "Decision", "What happened"):
-        table.add_column(name, overflow="fold")
-    colour = {"permit": "green", "hold": "yellow", "deny": "red"}
-    for act in play.acts:
-        decision = f"[{colour[act.decision]}]{act.decision}[/]"
-        moved = [f"{act.files} file(s), {act.size:,} bytes"] if act.files else []
-        happened = [*act.happened, *moved]
-        table.add_row(
-            act.planned.authority,
-            act.basis,
-            decision,
-            "\n".join(filter(None, [act.why, *happened])),
-        )
-    return table
-
-
-def _next(play: Play, *, keep: bool) -> str:
-    root = play.stage.root
-    if not keep:
-        return (
-            "Next: KEEP=1 make demo leaves the gateway running to try by hand; "
-            "INPUT=some/folder make demo plays it with your own files."
-        )
-    waiting = next((a.share for a in play.acts if a.decision == "hold"), "SHARE")
-    return (
-        f"The gateway runs on with everything in {root}. In another terminal, try:\n"
-        f"  gateway share list --as {root}/people/sharer\n"
-        f"  gateway share show {waiting} --as {root}/people/sharer\n"
-        f"  gateway ledger show --as {root}/people/compliance\n"
-        f"  gateway inbox --all --as {root}/people/{play.scenario.authorities[0].short}\n"
-        "Press Ctrl-C here to stop it and remove everything."
-    )
-
-
-def demo(
-    source: Annotated[
-        Optional[Path], typer.Option("--input", help="Folder of files to share; default: made up.")
-    ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the gateway running.")] = False,
-    scenario: Annotated[Path, typer.Option(help="What to play, as YAML.")] = SCENARIO,
-    policy: Annotated[Optional[Path], typer.Option(help="Policy folder; default: shipped.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the made-up files.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON as well.")] = False,
-) -> None:
-    """Play the main job on loopback with fresh keys, and check that all of it holds."""
-    begun = time.monotonic()
-    with explained():
-        plan = load(scenario)
-    stage = Stage(Path(tempfile.mkdtemp(prefix="gateway-demo-")), free_port(), free_port())
-    play = Play(stage, plan, source or stage.root / "material")
-    try:
-        if source is None:
-            material.make(play.material, seed)
-        _perform(play, policy)
-        _report(play, time.monotonic() - begun, keep=keep)
-        if json:
-            show(_result(play), "", as_json=True)
-        if keep and not play.problems and stage.server is not None:
-            stage.server.wait()
-    except CommandError as error:
-        play.problems.append(str(error))
-        _out.print(f"[bold red]stopped:[/] {error}", markup=True)
-    except KeyboardInterrupt:
-        _out.print("stopped")
-    finally:
-        stage.close()
-    if play.problems:
-        raise typer.Exit(1)
-
-
-def _perform(play: Play, policy: Path | None) -> None:
-    count = len(play.scenario.authorities)
-    play.say(f"Making a gateway, its people and {count} authorities with fresh keys")
-    play.stage.set_up(play.scenario.authorities, policy)
-    with explained():
-        play.stage.start()
-    play.say(f"The gateway serves on http://127.0.0.1:{play.stage.port}")
-    play.perform()
-
-
-def _report(play: Play, seconds: float, *, keep: bool) -> None:
-    _out.print()
-    _out.print(_table(play))
-    verdict = (
-        "[bold red]It differs from the scenario."
-        if play.problems
-        else "[bold green]All of it holds."
-    )
-    _out.print(f"{verdict}[/] Ledger: {play.ledger['size']} entries. {seconds:.0f} seconds.")
-    _out.print(_next(play, keep=keep), markup=False, soft_wrap=True)
-
-
-def _result(play: Play) -> dict[str, Any]:
-    shares = [
-        {
-            "authority": act.planned.authority,
-            "share": act.share,
-            "decision": act.decision,
-            "why": act.why,
-            "happened": act.happened,
-            "files": act.files,
-            "bytes": act.size,
-        }
-        for act in play.acts
-    ]
-    return {"shares": shares, "ledger": play.ledger, "problems": play.problems}
