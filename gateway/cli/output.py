@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -60,7 +62,19 @@ def show(data: object, text: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
     else:
-        _stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+        _stdout.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def harmless(text: str) -> str:
+    """Return *text* without what a terminal would obey: it may have been written by another party."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _controls(char) else char for char in text)
+
+
+def _controls(char: str) -> bool:
+    return (unicodedata.category(char) == "Cc" and char not in "\n\t") or char in _TURNING
+
+
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # the direction of writing
 
 
 def show_table(data: object, title: str, rows: list[dict[str, str]], *, as_json: bool) -> None:
@@ -73,13 +87,13 @@ def show_table(data: object, title: str, rows: list[dict[str, str]], *, as_json:
     for name in rows[0] if rows else ("nothing here",):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*(escape(harmless(value)) for value in row.values()))
     _stdout.print(table)
 
 
 def note(text: str) -> None:
     """Say something on standard error, where it disturbs no script."""
-    _stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+    _stderr.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

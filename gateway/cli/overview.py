@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import As, Json, note, run, show_table, with_session
+from gateway.cli.output import As, Json, harmless, note, run, show_table, with_session
 
 
 def match(
@@ -160,7 +160,8 @@ def watch(
         names = ("time", "kind", "subject", "outcome", "at", "about", "share", "rfa")
         words = (str(event[name]) for name in names if event.get(name))
         sys.stdout.write(
-            (jsonlib.dumps(event, ensure_ascii=False) if json else "  ".join(words)) + "\n"
+            (jsonlib.dumps(event, ensure_ascii=False) if json else harmless("  ".join(words)))
+            + "\n"
         )
         sys.stdout.flush()
 

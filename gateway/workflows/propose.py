@@ -16,7 +16,7 @@ from gateway.kernel.errors import (
     MalformedError,
 )
 from gateway.kernel.time import spell
-from gateway.store import rfas, shares, uploads
+from gateway.store import rfas, servings, shares, uploads
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import check_suite, rule
 from gateway.workflows.gateway import (
@@ -113,7 +113,7 @@ def show(gateway: Gateway, share_id: str) -> Answer:
         ]
         kept: list[Json] = [
             {"id": r.id, "rung": r.rung, "actor": r.actor, "at": spell(r.at)}
-            for r in shares.receipts_of(conn, share_id)
+            for r in servings.receipts_of(conn, share_id)
         ]
         return {**answer_about(conn, share.id, ruling), "life": life, "receipts": kept}
 

@@ -28,8 +28,9 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.kernel.ids import new_id
-from gateway.store import inbox, shares, uploads
-from gateway.store.shares import Header, KeptManifest, Serving, Share
+from gateway.store import inbox, servings, shares, uploads
+from gateway.store.servings import Serving
+from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import Ruling, rule
 from gateway.workflows.gateway import (
@@ -157,7 +158,7 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
         serving = Serving(
             new_id("srv"), item.share, item.n, signed.actor.key.kid, first, end, entry
         )
-        shares.begin_serving(tx.conn, serving, now)
+        servings.begin_serving(tx.conn, serving, now)
         return serving
 
     made = gateway.writer.run(job, entries_only=True)
@@ -249,7 +250,7 @@ def ended(
 
     def job(tx: Transaction) -> None:
         state = "finished" if whole else "interrupted"
-        if not shares.end_serving(tx.conn, serving.id, state, sent):
+        if not servings.end_serving(tx.conn, serving.id, state, sent):
             return  # committed by a try whose answer was lost
         tx.record(
             Entry(
@@ -302,7 +303,7 @@ def settle_owed(gateway: Gateway) -> None:
 def close_open_servings(gateway: Gateway) -> int:
     """Log the ranges that a crash left open as interrupted, nobody knows where; return how many."""
     with gateway.engine.connect() as conn:
-        found = shares.open_servings(conn)
+        found = servings.open_servings(conn)
         parties = {s.share: shares.get(conn, s.share).recipient for s in found}
     for serving in found:
         actor = gateway.sets.directory.actor(serving.kid)
@@ -370,7 +371,7 @@ def _settle(gateway: Gateway, signed: Signed, share_id: str) -> None:
 
 
 def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:
-    shares.keep_receipt(
+    servings.keep_receipt(
         tx.conn,
         receipt.share,
         receipt.id,
@@ -387,5 +388,5 @@ def _check_served(conn: Connection, share_id: str) -> None:
     package = shares.package(conn, share.package)
     for n, item in enumerate(uploads.deposited(conn, package.items)):
         size = len(shares.header(conn, share_id, n).data) + item.body_size
-        if shares.served(conn, share_id, n) < size:
+        if servings.served(conn, share_id, n) < size:
             raise ConflictError(f"item {n} was not served to its end: pull it first")

@@ -104,6 +104,20 @@ def test_an_rfa_by_command_line_from_question_to_answer(desk: Desk) -> None:
     assert rfa not in desk.text("officer", "rfa", "list", "--open")
 
 
+def test_what_another_party_wrote_does_not_steer_the_terminal(desk: Desk) -> None:
+    text = desk.file("evil.txt", "before \x1b[2J\x1b]0;title\x07 [bold]after[/] \u202egpj.exe")
+    rfa = str(
+        desk("xa", "rfa", "send", text, "--investigation", "[red]i[/]", "--crime", "genocide")[
+            "rfa"
+        ]
+    )
+    shown = desk.text("officer", "rfa", "show", rfa, "--read")
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
+    assert "[bold]after[/]" in shown
+    listed = desk.text("officer", "rfa", "list")
+    assert "\x1b[31m" not in listed
+
+
 def test_an_rfa_is_declined_reopened_and_withdrawn(desk: Desk) -> None:
     rfa = send(desk, "xb", "--death-penalty", "possible")
     number = ("--number", "M-77", "--due", in_days(60))

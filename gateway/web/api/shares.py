@@ -10,7 +10,7 @@ from aiohttp import web
 from gateway import telemetry
 from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
 from gateway.kernel.ids import check_id
-from gateway.store.shares import Serving
+from gateway.store.servings import Serving
 from gateway.web.auth import GATEWAY, SMALL_RANGES, act, read, reader, run
 from gateway.web.problems import plain_problem
 from gateway.web.ranges import Range, parse_range

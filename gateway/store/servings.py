@@ -1,0 +1,113 @@
+"""What was served of a share, range by range, and the receipts that vouch for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.kernel.encoding import hex_sha256
+from gateway.store.tables import receipts, servings
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One range of an item being sent: bytes [first, end) of header ‖ body."""
+
+    id: str
+    share: str
+    n: int
+    kid: str
+    first: int
+    end: int
+    entry: str
+
+
+def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
+    """Keep that a range was authorised."""
+    values = {"id": made.id, "share": made.share, "n": made.n, "kid": made.kid}
+    conn.execute(
+        insert(servings),
+        {
+            **values,
+            "first": made.first,
+            "end": made.end,
+            "state": "open",
+            "entry": made.entry,
+            "at": at,
+        },
+    )
+
+
+def end_serving(conn: Connection, name: str, state: str, sent: int | None) -> bool:
+    """Keep how an open range ended and how many bytes were handed to the network; False if it had."""
+    change = update(servings).where(servings.c.id == name, servings.c.state == "open")
+    return conn.execute(change.values(state=state, sent=sent)).rowcount == 1
+
+
+def open_servings(conn: Connection) -> list[Serving]:
+    """Return the ranges that a crash left open."""
+    rows = conn.execute(select(servings).where(servings.c.state == "open"))
+    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry) for r in rows]
+
+
+def served(conn: Connection, name: str, n: int) -> int:
+    """Return how many bytes from 0 on may have been received of item *n*, without a gap.
+
+    A range that a crash cut off counts whole: its bytes were authorised, and a recipient whose signed
+    receipt says that they arrived must not be told that they were not sent.
+    """
+    query = (
+        select(servings.c.first, servings.c.end, servings.c.sent)
+        .where(servings.c.share == name, servings.c.n == n, servings.c.state != "open")
+        .order_by(servings.c.first)
+    )
+    reach = 0
+    for row in conn.execute(query):
+        if row.first > reach:
+            break
+        reach = max(reach, row.end if row.sent is None else row.first + row.sent)
+    return reach
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt as it was kept."""
+
+    id: str
+    rung: str
+    actor: str
+    container: bytes
+    digest: str
+    at: datetime
+
+
+def keep_receipt(
+    conn: Connection,
+    name: str,
+    receipt_id: str,
+    rung: str,
+    actor: str,
+    container: bytes,
+    at: datetime,
+) -> None:
+    """Keep a signed receipt."""
+    conn.execute(
+        insert(receipts),
+        {
+            "id": receipt_id,
+            "share": name,
+            "rung": rung,
+            "actor": actor,
+            "container": container,
+            "digest": hex_sha256(container),
+            "at": at,
+        },
+    )
+
+
+def receipts_of(conn: Connection, name: str) -> list[KeptReceipt]:
+    """Return the receipts of a share, oldest first."""
+    query = select(receipts).where(receipts.c.share == name).order_by(receipts.c.at)
+    return [
+        KeptReceipt(r.id, r.rung, r.actor, r.container, r.digest, r.at) for r in conn.execute(query)
+    ]
