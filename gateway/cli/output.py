@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -49,6 +50,7 @@ HINT: dict[type[errors.GatewayError], str] = {
     errors.RateLimitedError: "wait a minute, then run the same command again",
     errors.QuarantinedError: "see the gateway's log; a custodian must decide",
 }
+_ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")
 _stdout, _stderr = Console(), Console(stderr=True)
 
 Json = typer.Option(False, "--json", help="Print JSON instead of text.")
@@ -85,7 +87,9 @@ def show_table(data: object, title: str, rows: list[dict[str, str]], *, as_json:
     # Without vertical lines, so that an id stays in one piece on a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in rows[0] if rows else ("nothing here",):
-        table.add_column(name, overflow="fold")
+        # An id that is cut in two cannot be copied into the next command.
+        whole = any(_ID.search(row.get(name, "")) for row in rows)
+        table.add_column(name, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(escape(harmless(value)) for value in row.values()))
     _stdout.print(table)
@@ -116,9 +120,24 @@ def explained() -> Iterator[None]:
         if kind in HINT:
             note(f"       {HINT[kind]}")
         raise typer.Exit(EXIT[kind]) from None
+    except ValueError as error:
+        if not _of_an_act(error):
+            raise
+        note(f"error: {error}")
+        raise typer.Exit(EXIT[errors.MalformedError]) from None
     except KeyboardInterrupt:
         note("interrupted; run the same command again to go on")
         raise typer.Exit(130) from None
+
+
+def _of_an_act(error: ValueError) -> bool:
+    """Tell whether an act refused what it was made of: a mistake of who typed it, and no defect."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals["__name__"]).startswith(
+        "gateway.exchange."
+    )
 
 
 def folder(path: Path) -> KeyFolder:

@@ -103,7 +103,7 @@ def status(as_: Path = As, json: bool = Json) -> None:
     found, names = run(with_session(as_, work))
     rows = [
         {
-            "what": f"RFA {row['number'] or row['rfa']}",
+            "what": row["rfa"],
             "authority": names.get(row["authority"], row["authority"]),
             "state": row["state"],
             "waits for": row["waits_for"] + (" (OVERDUE)" if row["overdue"] else ""),

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.client.session import Session
 from gateway.client.trust import refresh_checkpoint
 from gateway.kernel.encoding import b64url, un_b64url
-from gateway.kernel.errors import MalformedError, VerificationError
+from gateway.kernel.errors import ForbiddenError, MalformedError, VerificationError
 from gateway.ledger import (
     Edge,
     Openings,
@@ -88,8 +88,11 @@ async def figures(session: Session) -> dict[str, Any]:
     """Count RFAs, distinct investigations and jurisdictions from the ledger's entries alone.
 
     The whole ledger is checked first; what was declared is counted apart from what was signed here.
+    Raises ForbiddenError for who cannot open every entry: what is not seen must not count as nothing.
     """
     held = await verify(session)
+    if held["openings"] < held["size"]:
+        raise ForbiddenError("figures are counted by compliance, who can open every entry")
     rfas: set[str] = set()
     investigations, jurisdictions = set[str](), set[str]()
     shares: set[str] = set()

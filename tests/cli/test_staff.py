@@ -145,6 +145,10 @@ def test_mistakes_are_explained_before_anything_is_sent(desk: Desk) -> None:
     said = desk("legal", *fact, "--until", in_days(9), expect=2)
     assert "--document or --rfa" in said
     rfa = send(desk)
+    number = ("--number", "1", "--due", "2026-13-45")
+    assert "expected a date" in desk("officer", "rfa", "register", rfa, *number, expect=2)
+    ended = ("facts", "end", "att_x", "--reason", "r")
+    assert "not an id of kind att" in desk("legal", *ended, expect=2)
     checks = ("--valid-to", in_days(9), "--evidence", "e", "--not-met", "weather")
     assert "a check is one of" in desk("officer", "rfa", "assess", rfa, *checks, expect=2)
 
@@ -187,8 +191,9 @@ def test_a_hold_is_seen_cleared_and_released_by_command_line(desk: Desk) -> None
     assert [m["state"] for m in desk("releaser", "share", "release", one, two)] == [
         "available", "available",
     ]  # fmt: skip
-    waiting = desk.text("sharer", "status")
-    assert "the authority: pull" in waiting
+    waiting = {row["share"]: row["waits_for"] for row in desk("sharer", "status")["shares"]}
+    assert waiting[one] == waiting[two] == "the authority: pull"
+    assert one in desk.text("sharer", "status"), "an id stays in one piece"
     change = ("--document", paper, "--set", "consent.status=refused")
     dry = desk("liaison", "item", "amend", item, *change, "--dry-run")
     assert dry["after"]["item.consent.status"] == "refused"
@@ -212,7 +217,9 @@ def test_facts_are_attested_listed_and_ended(desk: Desk) -> None:
     assert rows["xb-prosecutor"]["missing"] == {
         "approval:head_of_mechanism": 1, "approval:legal_adviser": 1,
     }  # fmt: skip
-    assert "in force" in desk.text("legal", "facts", "list")
+    assert made["attestation"] in desk.text("legal", "facts", "list")
+    (row,) = desk("legal", "facts", "list")
+    assert (row["state"], row["valid_to"]) == ("in force", in_days(30))
     desk("legal", "facts", "end", made["attestation"], "--reason", "superseded")
     states = {row["attestation"]: row["state"] for row in desk("legal", "facts", "list")}
     assert states[made["attestation"]] == "ended"
@@ -248,6 +255,8 @@ def test_compliance_counts_from_the_ledger(desk: Desk) -> None:
     found = desk("auditor", "ledger", "figures")
     assert found["rfas"] >= 1 and found["jurisdictions"] in (1, 2)
     assert "declared, and not counted above" in desk.text("auditor", "ledger", "figures")
+    said = desk("sharer", "ledger", "figures", expect=5)
+    assert "counted by compliance" in said, "nobody reads zeros that are only closed entries"
 
 
 def test_the_shell_completes_commands_and_options() -> None:

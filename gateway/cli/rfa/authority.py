@@ -98,7 +98,7 @@ def list_rfas(
         return kept
 
     rows = run(with_session(as_, work))
-    names = ("rfa", "number", "authority", "state", "due", "origin")
+    names = ("rfa", "number", "authority", "state", "due")
     text = [{k: str(row.get(k) or "") for k in names if k in row} for row in rows]
     show_table(rows, "Requests for assistance", text, as_json=json)
 
