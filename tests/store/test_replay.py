@@ -186,11 +186,11 @@ def test_a_token_is_kept_to_the_last_second_in_which_it_holds(
 
 
 def test_replicas_on_one_database_race_for_a_token_and_one_gets_it(
-    kind: str, reading: Engine, tmp_path: Path
+    kind: str, writing: Engine, single: Engine, tmp_path: Path
 ) -> None:
     """Two stores of two servers, eight threads each: SQLite's file and PostgreSQL's table alike."""
     stores: list[Replay] = [
-        PostgresReplay(reading, NOW)
+        PostgresReplay(single, NOW)
         if kind == "postgresql"
         else FileReplay(tmp_path / "shared.db", NOW, "boot-1")
         for _ in range(2)
@@ -219,10 +219,11 @@ def test_replicas_on_one_database_race_for_a_token_and_one_gets_it(
 _RACER = """
 import sys
 from pathlib import Path
-from gateway.store.engine import connect
+from sqlalchemy import make_url
+from gateway.store.engine import connect_single
 from gateway.store.replay import FileReplay, PostgresReplay
 where, now = sys.argv[1], int(sys.argv[2])
-store = FileReplay(Path(where), now, "boot-1") if "://" not in where else PostgresReplay(connect(where), now)
+store = FileReplay(Path(where), now, "boot-1") if "://" not in where else PostgresReplay(connect_single(make_url(where)), now)
 print("ready", flush=True)
 sys.stdin.readline()
 print(sum(store.spend("psn_a", f"t{n}", issued=now, expires=now + 90, now=now) for n in range(200)))
@@ -231,12 +232,12 @@ print(sum(store.spend("psn_a", f"t{n}", issued=now, expires=now + 90, now=now) f
 
 @pytest.mark.slow
 def test_four_processes_race_for_tokens_and_each_token_is_spent_once(
-    kind: str, url: str, reading: Engine, tmp_path: Path
+    kind: str, url: str, writing: Engine, single: Engine, tmp_path: Path
 ) -> None:
     path = tmp_path / "raced.db"
     where = url if kind == "postgresql" else str(path)
     first: Replay = (
-        PostgresReplay(reading, NOW) if kind == "postgresql" else FileReplay(path, NOW, "boot-1")
+        PostgresReplay(single, NOW) if kind == "postgresql" else FileReplay(path, NOW, "boot-1")
     )
     first.first_start()
     command = [sys.executable, "-c", _RACER, where, str(NOW)]
