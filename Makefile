@@ -21,9 +21,10 @@ test: $(VENV)/.dev ## Run the tests that run anywhere, in under five minutes
 
 check: $(VENV)/.dev lint ## Run everything that CI insists on
 	rm -f .coverage .coverage.*
-	GATEWAY_INSIST=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --cov --cov-report=
+	GATEWAY_INSIST=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not long" --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
-	$(BIN)/coverage report --format=total | sed 's/$$/ % of all code covered/'
+	$(BIN)/coverage report --format=total | sed 's/$$/ % of all code covered, by the quick tests/'
+	GATEWAY_INSIST=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow and not long" --durations=25
 
 lint: $(VENV)/.dev ## Check form, types, layers, and the shipped policy
 	$(BIN)/ruff check .

@@ -83,7 +83,7 @@ async def test_an_rfas_life_survives_a_failing_statement_or_commit(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "every"), [("sqlite", 2), ("postgresql", 3)])
+@pytest.mark.parametrize(("kind", "every"), [("sqlite", 5), ("postgresql", 9)])
 @pytest.mark.parametrize("part", range(2))
 async def test_every_statement_and_commit_of_an_rfas_life_may_fail(
     made: Template,
@@ -93,7 +93,7 @@ async def test_every_statement_and_commit_of_an_rfas_life_may_fail(
     every: int,
     part: int,
 ) -> None:
-    """Every second one on SQLite and every third on PostgreSQL: what they share is tested above."""
+    """Every fifth one on SQLite and every ninth on PostgreSQL: what they share is tested above."""
     if kind == "postgresql" and not POSTGRES:
         pytest.skip("PostgreSQL: set GATEWAY_POSTGRES to a server where tests may make databases")
     quick_clients(monkeypatch)
