@@ -144,7 +144,6 @@ def test_a_made_up_demo_ends_as_its_rules_say(tmp_path: Path, seed: int) -> None
     assert found["shares"][0]["files"] == count
 
 
-@pytest.mark.slow
 def test_a_demo_whose_expectation_fails_says_so_and_exits_non_zero(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "one.txt").write_text("one")

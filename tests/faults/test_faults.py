@@ -16,7 +16,7 @@ from tests.faults.scenario import Story, Template, quick_clients, template
 from tests.faults.scenario import play as share
 from tests.world import POSTGRES, Running, World
 
-_EVERY = 23  # points, of which the fast subset takes one
+_EVERY = 11  # points, of which the fast subset takes one
 
 
 @pytest.fixture(scope="module")
