@@ -114,13 +114,25 @@ def approve(
             raise MalformedError(f"role is one of {', '.join(Role)}")
         shown = (await session.get(f"/v1/shares/{share_id}")).json()
         items = build(shown["items"], tuple[ReleaseItem, ...])
-        act = Approve(
-            new_id("clr"), share_id, str(shown["recipient"]), Role(role), str(shown["basis"]), items
-        )
+        basis = _basis(shown, f"approval:{role}")
+        act = Approve(new_id("clr"), share_id, str(shown["recipient"]), Role(role), basis, items)
         return await session.act(f"/v1/shares/{share_id}/approvals", act)
 
     made = run(with_session(as_, work))
     show(made, _said(made), as_json=json)
+
+
+def _basis(shown: dict[str, Any], what: str) -> str:
+    """Return the basis on which a share asks for this clearance.
+
+    Raises ConflictError if it does not ask for it.
+    """
+    from gateway.kernel.errors import ConflictError
+
+    if what not in shown["bases"]:
+        asked = ", ".join(shown["bases"]) or "nothing"
+        raise ConflictError(f"the share does not ask for {what}; it asks for {asked}")
+    return str(shown["bases"][what])
 
 
 @app.command("consult")
@@ -149,7 +161,7 @@ def consult(
             raise MalformedError(f"{document.name} cannot be read") from None
         shown = (await session.get(f"/v1/shares/{share_id}")).json()
         items = build(shown["items"], tuple[ReleaseItem, ...])
-        recipient, basis = str(shown["recipient"]), str(shown["basis"])
+        recipient, basis = str(shown["recipient"]), _basis(shown, f"consultation:{whom}")
         act = Consult(new_id("clr"), share_id, recipient, whom, digest, basis, items)
         return await session.act(f"/v1/shares/{share_id}/approvals", act)
 

@@ -23,6 +23,7 @@ from gateway.exchange.deposit_acts import (
     Relation,
     RelationKind,
 )
+from gateway.exchange.derivation_acts import DerivationCheck, Derive
 from gateway.exchange.directory import Actor, Directory
 from gateway.exchange.fact_acts import Amend, Attest, EndAttestation, Evidence
 from gateway.exchange.history_acts import Declare
@@ -84,6 +85,8 @@ __all__ = [
     "Declare",
     "DeclineRfa",
     "Deposit",
+    "DerivationCheck",
+    "Derive",
     "EndAttestation",
     "Evidence",
     "ExtendRfa",
@@ -143,6 +146,7 @@ Act: TypeAlias = (
     | Attest
     | EndAttestation
     | Amend
+    | Derive
     | Declare
     | AcceptHead
 )
@@ -186,6 +190,7 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
     Attest: (_ATTESTERS, True),
     EndAttestation: (_ATTESTERS, True),
     Amend: (frozenset({Role.SOURCE_LIAISON, Role.LEGAL_ADVISER}), True),
+    Derive: (_SHARER, True),
     Declare: (frozenset({Role.RFA_OFFICER, Role.COMPLIANCE}), True),
     AcceptHead: (frozenset({Role.CUSTODIAN}), True),
 }

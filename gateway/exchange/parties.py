@@ -21,6 +21,7 @@ class Use(StrEnum):
     MANIFEST = "manifest"
     CHECKPOINT = "checkpoint"
     ENVELOPE = "envelope"  # an age recipient
+    POLICY = "policy"  # an author's part of a policy set's signature
     VAULT = "vault"  # the age recipient of the vault's present epoch
     DIRECTORY = "directory"  # a custodian's part of the directory's signature
 
@@ -53,6 +54,8 @@ class Role(StrEnum):
     HEAD_OF_SHARING = "head_of_sharing"
     HEAD_OF_MECHANISM = "head_of_mechanism"
     SOURCE_LIAISON = "source_liaison"
+    POLICY_AUTHOR = "policy_author"  # sign policy sets, two of them
+    DISCLOSURE_REVIEWER = "disclosure_reviewer"  # review what exculpatory material is kept back
     COMPLIANCE = "compliance"  # read the whole ledger
     CUSTODIAN = "custodian"  # sign the directory, accept a ledger head
     ENDPOINT = "endpoint"  # an authority's program: read the inbox, pull, receipt
@@ -127,7 +130,10 @@ def check_member(text: str) -> None:
 
 
 class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One party. *short* is the handle that the mechanism's people type, such as `xa-prosecutor`."""
+    """One party. *short* is the handle that the mechanism's people type, such as `xa-prosecutor`.
+
+    *supports*: the kinds of obligation that its endpoint has announced to honour.
+    """
 
     id: str
     short: str
@@ -135,6 +141,7 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
     members: tuple[Member, ...]
     jurisdiction: str | None = None
+    supports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:

@@ -47,6 +47,12 @@ PREFIXES = frozenset(
         "att",
         "amd",
         "dcl",
+        "drv",  # the attestation of a derivative
+        "sup",  # what an endpoint supports
+        "trm",  # terms as an officer signed them
+        "wth",  # an item that was kept back
+        "rvw",  # its review
+        "sgn",  # a sign-off of a policy set
     }
 )
 _RANDOM_BYTES = 16

@@ -8,9 +8,11 @@ from gateway.policy.decide import (
     Fired,
     Outcome,
     PolicySet,
+    Verdict,
     facts_digest,
     join,
 )
+from gateway.policy.enforce import Circumstances, reasons_of, unmet
 from gateway.policy.explain import explain, explain_to_recipient
 from gateway.policy.jurisdictions import (
     Attested,
@@ -30,6 +32,7 @@ __all__ = [
     "ENGINE",
     "TODAY",
     "Attested",
+    "Circumstances",
     "Clearance",
     "Decision",
     "Effect",
@@ -43,6 +46,7 @@ __all__ = [
     "Result",
     "Rule",
     "Value",
+    "Verdict",
     "Vocabulary",
     "check_codes",
     "explain",
@@ -53,9 +57,11 @@ __all__ = [
     "load_register",
     "missing",
     "read",
+    "reasons_of",
     "recipient_facts",
     "register_json",
     "run",
     "terms_json",
     "to_json",
+    "unmet",
 ]

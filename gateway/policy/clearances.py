@@ -1,7 +1,7 @@
 """What a held decision still lacks: approvals of distinct persons, consultations, assurances.
 
-Clearances are applied after evaluation and are never facts. Each is bound to the basis of the decision
-it was given for; whatever changes the basis voids it.
+Clearances are applied after evaluation and are never facts. Each is bound to the basis on which its
+obligation was asked for; whatever changes that voids it, and nothing else does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ def missing(
     itself, among *assurances*. What no clearance can meet stays missing.
     """
     lacking: dict[str, int] = {}
-    valid = [c for c in clearances if c.basis == decision.basis_digest and c.person != requester]
+    valid = [c for c in clearances if _counts(c, decision) and c.person != requester]
     recorded = {c.obligation for c in valid}
     for kind in decision.before:
         term = decision.terms[kind]
@@ -56,6 +56,11 @@ def missing(
         else:  # an obligation that names nothing is never met by nothing
             lacking[kind] = 1
     return lacking
+
+
+def _counts(clearance: Clearance, decision: Decision) -> bool:
+    """Tell whether a clearance was given on the basis on which its obligation is asked for now."""
+    return decision.bases.get(clearance.obligation) == clearance.basis
 
 
 def _approvals(seats: Sequence[str], valid: Sequence[Clearance]) -> dict[str, int]:

@@ -1,16 +1,26 @@
 """Decisions: deny overrides, silence denies, unknown facts never open anything, order never matters."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.kernel.encoding import Json, digest_of
+from gateway.policy.compiled import Test, compiled
 from gateway.policy.conditions import Truth, attributes, dates
-from gateway.policy.obligations import Join, Obligation, Phase, Term, merge, terms_json
+from gateway.policy.obligations import (
+    Join,
+    Obligation,
+    Phase,
+    Term,
+    asked,
+    merge,
+    term_json,
+    terms_json,
+)
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
 
-ENGINE = "1"
+ENGINE = "2"
 """The version of these semantics, recorded with every decision."""
 
 
@@ -35,9 +45,11 @@ class Fired:
 class Decision:
     """A decision and everything it can be computed again from, but the facts themselves.
 
-    *facts_digest* leaves the clock out. *basis_digest* covers what a clearance is bound to: the fired
-    rules, their obligations and the facts they read. *good_until* is the earliest date, the day of the
-    decision included, that any rule or fact compares: from then on it must be decided again.
+    *facts_digest* leaves the clock out. *basis_digest* covers the fired rules, their obligations and
+    the facts they read. *bases* says the same of each thing that must be met before release, such as
+    `approval:legal_adviser`, and of the rules that ask for it alone: a clearance is bound to it.
+    *good_until* is the earliest date, the day of the decision included, that any rule or fact
+    compares: from then on it must be decided again.
     """
 
     outcome: Outcome
@@ -48,6 +60,7 @@ class Decision:
     policy_digest: str
     facts_digest: str
     basis_digest: str
+    bases: Mapping[str, str]
     good_until: str | None
 
     def to_json(self) -> dict[str, Json]:
@@ -65,9 +78,19 @@ class Decision:
             "policy": self.policy_digest,
             "facts": self.facts_digest,
             "basis": self.basis_digest,
+            "bases": dict(self.bases),
             "good_until": self.good_until,
             "engine": ENGINE,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of one item and recipient, before it is written down."""
+
+    outcome: Outcome
+    fired: tuple[tuple[Rule, Truth], ...]
+    terms: Mapping[str, Term]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,55 +101,76 @@ class PolicySet:
     kinds: Mapping[str, Obligation]
     rules: tuple[Rule, ...]
     digest: str
+    _tests: tuple[tuple[Rule, Test], ...] = field(init=False, repr=False, compare=False)
+    _merged: dict[tuple[str, ...], Mapping[str, Term]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        order = sorted(self.rules, key=lambda rule: _FIRST[rule.effect])
+        tests = tuple((rule, compiled(rule.when)) for rule in order)
+        object.__setattr__(self, "_tests", tests)
 
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by id."""
         return next(rule for rule in self.rules if rule.id == rule_id)
 
+    def judge(self, facts: Facts, today: str) -> Verdict:
+        """Judge one item for one authority on a date: the decision without its digests."""
+        seen = self.vocabulary.known({**facts, TODAY: today})
+        denying: list[tuple[Rule, Truth]] = []
+        speaking: list[tuple[Rule, Truth]] = []
+        for rule, test in self._tests:  # denials first, then permits, then requirements
+            if rule.effect is not Effect.DENY and denying:
+                break
+            if rule.effect is Effect.REQUIRE and not speaking:
+                break  # nothing permits, so nothing is required
+            value = test(seen)
+            if value is False or (value is None and rule.effect is Effect.PERMIT):
+                continue
+            if rule.applies_on(today):
+                (denying if rule.effect is Effect.DENY else speaking).append((rule, value))
+        return self.conclude(denying, speaking)
+
+    def conclude(
+        self, denying: Sequence[tuple[Rule, Truth]], speaking: Sequence[tuple[Rule, Truth]]
+    ) -> Verdict:
+        """Return the verdict of rules that deny, and of those that permit and require."""
+        if denying or not speaking:
+            return Verdict(Outcome.DENY, tuple(denying), {})
+        names = tuple(rule.id for rule, _ in speaking)
+        if names not in self._merged:
+            if len(self._merged) >= _REMEMBERED:
+                self._merged.clear()
+            self._merged[names] = merge(self.kinds, (rule.terms for rule, _ in speaking))
+        terms = self._merged[names]
+        return Verdict(self._outcome(terms), tuple(speaking), terms)
+
     def decide(self, facts: Facts, today: str) -> Decision:
         """Decide one item for one authority on a date. Pure: same input, same decision, for ever."""
-        seen = {**{k: v for k, v in facts.items() if k != TODAY}, TODAY: today}
-        live = [rule for rule in self.rules if rule.applies_on(today)]
-        values = [(rule, rule.when.eval(seen)) for rule in live]
-        denying = [(r, v) for r, v in values if r.effect is Effect.DENY and v is not False]
-        permitting = [(r, v) for r, v in values if r.effect is Effect.PERMIT and v is True]
-        requiring = [(r, v) for r, v in values if r.effect is Effect.REQUIRE and v is not False]
-        fired = denying or ([*permitting, *requiring] if permitting else [])
-        terms: Mapping[str, Term] = {}
-        outcome = Outcome.DENY
-        if not denying and permitting:
-            terms = merge(self.kinds, (rule.terms for rule, _ in fired))
-            outcome = self._outcome(terms)
-        return self._decision(outcome, fired, terms, seen, today)
+        verdict = self.judge(facts, today)
+        seen = {**facts, TODAY: today}
+        outcome, values, terms = verdict.outcome, verdict.fired, verdict.terms
+        fired = tuple(sorted((Fired(r.id, r.effect, v) for r, v in values), key=_by_id))
+        reasons = sorted({r.reason for r, _ in values}) if outcome is Outcome.DENY else []
+        return Decision(
+            outcome=outcome,
+            fired=fired,
+            terms=terms,
+            before=tuple(k for k in terms if self.kinds[k].phase is Phase.BEFORE),
+            reasons=tuple(reasons),
+            policy_digest=self.digest,
+            facts_digest=facts_digest(seen),
+            basis_digest=_basis(outcome, values, terms, seen),
+            bases=bases(self.kinds, values, seen),
+            good_until=self._good_until(seen, today),
+        )
 
     def _outcome(self, terms: Mapping[str, Term]) -> Outcome:
         if _nothing_left(self.kinds, terms):
             return Outcome.DENY
         before = any(self.kinds[kind].phase is Phase.BEFORE for kind in terms)
         return Outcome.HOLD if before else Outcome.PERMIT
-
-    def _decision(
-        self,
-        outcome: Outcome,
-        values: Sequence[tuple[Rule, Truth]],
-        terms: Mapping[str, Term],
-        seen: Mapping[str, Fact],
-        today: str,
-    ) -> Decision:
-        fired = tuple(sorted((Fired(r.id, r.effect, v) for r, v in values), key=_by_id))
-        before = tuple(k for k in terms if self.kinds[k].phase is Phase.BEFORE)
-        reasons = sorted({r.reason for r, _ in values}) if outcome is Outcome.DENY else []
-        return Decision(
-            outcome=outcome,
-            fired=fired,
-            terms=terms,
-            before=before,
-            reasons=tuple(reasons),
-            policy_digest=self.digest,
-            facts_digest=facts_digest(seen),
-            basis_digest=_basis(outcome, values, fired, terms, seen),
-            good_until=self._good_until(seen, today),
-        )
 
     def _good_until(self, seen: Mapping[str, Fact], today: str) -> str | None:
         """Return the earliest date from today on that any rule or fact is compared with."""
@@ -135,6 +179,10 @@ class PolicySet:
             found += (d for d in (rule.valid_from, rule.valid_to) if d)
             found += dates(rule.when, seen)
         return min((date for date in found if date >= today), default=None)
+
+
+_FIRST = {Effect.DENY: 0, Effect.PERMIT: 1, Effect.REQUIRE: 2}
+_REMEMBERED = 4096  # merged obligations by the rules that spoke
 
 
 def _nothing_left(kinds: Mapping[str, Obligation], terms: Mapping[str, Term]) -> bool:
@@ -146,6 +194,28 @@ def _by_id(fired: Fired) -> str:
     return fired.rule
 
 
+def bases(
+    kinds: Mapping[str, Obligation], values: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]
+) -> dict[str, str]:
+    """Return, for each thing due before release, the digest of the rules that ask for it.
+
+    It covers their terms of this kind and the facts they read: whatever else changes leaves it.
+    """
+    asking: dict[str, list[tuple[Rule, Truth]]] = {}
+    for rule, value in values:
+        for kind, term in rule.terms.items():
+            if kinds[kind].phase is Phase.BEFORE:
+                for what in asked(kind, term):
+                    asking.setdefault(what, []).append((rule, value))
+    return {what: _asked_by(what, rules, seen) for what, rules in sorted(asking.items())}
+
+
+def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]) -> str:
+    kind = what.partition(":")[0]
+    said = sorted(([r.id, v, term_json(r.terms[kind])] for r, v in rules), key=str)
+    return digest_of({"asked": what, "rules": said, "facts": _read_by((r for r, _ in rules), seen)})
+
+
 def facts_digest(facts: Facts) -> str:
     """Return the digest of the facts without the clock."""
     return digest_of(to_json({k: v for k, v in facts.items() if k != TODAY}))
@@ -154,21 +224,26 @@ def facts_digest(facts: Facts) -> str:
 def _basis(
     outcome: Outcome,
     values: Sequence[tuple[Rule, Truth]],
-    fired: Sequence[Fired],
     terms: Mapping[str, Term],
     seen: Mapping[str, Fact],
 ) -> str:
-    read = {a.path for rule, _ in values for a in attributes(rule.when)} - {TODAY}
-    facts = {path: seen[path] for path in sorted(read) if path in seen}
-    rules: list[Json] = [[f.rule, f.effect.value, f.truth] for f in fired]
+    """Return the digest of all that a decision rests on."""
+    said: list[Json] = [[r.id, r.effect.value, v] for r, v in values]
+    said.sort(key=str)
     return digest_of(
         {
             "outcome": outcome.value,
-            "rules": rules,
+            "rules": said,
             "obligations": terms_json(terms),
-            "facts": to_json(facts),
+            "facts": _read_by((r for r, _ in values), seen),
         }
     )
+
+
+def _read_by(rules: Iterable[Rule], seen: Mapping[str, Fact]) -> dict[str, Json]:
+    """Return the recorded facts that rules read, without the clock."""
+    read = {a.path for rule in rules for a in attributes(rule.when)} - {TODAY}
+    return to_json({path: seen[path] for path in sorted(read) if path in seen})
 
 
 _RANK = {Outcome.PERMIT: 0, Outcome.HOLD: 1, Outcome.DENY: 2}
@@ -195,8 +270,15 @@ def join(policy: PolicySet, decisions: Sequence[Decision]) -> Decision:
         policy_digest=policy.digest,
         facts_digest=digest_of([d.facts_digest for d in decisions]),
         basis_digest=digest_of([d.basis_digest for d in decisions]),
+        bases={} if worst is Outcome.DENY else _joined_bases(decisions),
         good_until=min((d.good_until for d in decisions if d.good_until), default=None),
     )
+
+
+def _joined_bases(decisions: Sequence[Decision]) -> dict[str, str]:
+    """Return the basis of each thing asked for: which items ask for it, and on which basis."""
+    asked = sorted({what for decision in decisions for what in decision.bases})
+    return {what: digest_of([d.bases.get(what) for d in decisions]) for what in asked}
 
 
 def _speaks(fired: Fired, worst: Outcome) -> bool:

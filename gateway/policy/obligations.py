@@ -32,13 +32,17 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """One kind. *values* is the domain; for an order, from mild to strict."""
+    """One kind. *values* is the domain; for an order, from mild to strict.
+
+    *by_recipient*: the recipient's system has to honour it, and must have said that it can.
+    """
 
     kind: str
     join: Join
     phase: Phase
     label: str
     values: tuple[str, ...] = ()
+    by_recipient: bool = False
 
     def read(self, value: Value) -> Term:
         """Read a term of this kind. Raises MalformedError."""
@@ -68,7 +72,7 @@ class Obligation:
             for role, count in (*_pairs(one), *_pairs(two)):
                 counts[role] = max(counts.get(role, 0), count)
             return tuple(sorted(counts.items()))
-        a, b = set(_words(one)), set(_words(two))
+        a, b = set(words(one)), set(words(two))
         return tuple(sorted(a | b if self.join is Join.UNION else a & b))
 
     def _roles(self, value: Value) -> Term:
@@ -94,7 +98,8 @@ def _pairs(term: Term) -> tuple[tuple[str, int], ...]:
     return tuple(p for p in term if isinstance(p, tuple)) if isinstance(term, tuple) else ()
 
 
-def _words(term: Term) -> tuple[str, ...]:
+def words(term: Term) -> tuple[str, ...]:
+    """Return the words of a term that is a set; none of another."""
     return tuple(w for w in term if isinstance(w, str)) if isinstance(term, tuple) else ()
 
 
@@ -111,13 +116,19 @@ def term_json(term: Term) -> Json:
     """Return a term as JSON: roles as a mapping, sets as sorted lists."""
     if isinstance(term, tuple):
         pairs = _pairs(term)
-        return dict(pairs) if pairs else [*_words(term)]
+        return dict(pairs) if pairs else [*words(term)]
     return term
 
 
 def terms_json(terms: Terms) -> dict[str, Json]:
     """Return terms as JSON."""
     return {kind: term_json(term) for kind, term in terms.items()}
+
+
+def asked(kind: str, term: Term) -> list[str]:
+    """Return what a term asks for, each such as `approval:legal_adviser`; the kind if nothing."""
+    named = [pair[0] for pair in _pairs(term)] or [*words(term)]
+    return [f"{kind}:{word}" for word in named] or [kind]
 
 
 def read_kinds(value: Value) -> dict[str, Obligation]:
@@ -127,7 +138,7 @@ def read_kinds(value: Value) -> dict[str, Obligation]:
 
 
 def _kind(kind: str, spec: Value) -> Obligation:
-    parts = spec.mapping({"join", "phase", "label"}, frozenset({"values"}))
+    parts = spec.mapping({"join", "phase", "label"}, frozenset({"values", "by_recipient"}))
     join, phase = parts["join"], parts["phase"]
     if join.text() not in set(Join):
         raise join.fail(f"unknown join{nearest(join.text(), set(Join))}")
@@ -136,4 +147,12 @@ def _kind(kind: str, spec: Value) -> Obligation:
     if (join.text() != Join.MIN) != ("values" in parts):
         raise spec.fail("every join but min has values, and min has none")
     values = tuple(v.text() for v in parts["values"].sequence()) if "values" in parts else ()
-    return Obligation(kind, Join(join.text()), Phase(phase.text()), parts["label"].text(), values)
+    by_recipient = parts["by_recipient"].flag() if "by_recipient" in parts else False
+    return Obligation(
+        kind,
+        Join(join.text()),
+        Phase(phase.text()),
+        parts["label"].text(),
+        values,
+        by_recipient,
+    )

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     COMPETENCE = "competence"
     PROTECTION = "protection"
     TIME = "time"
+    QUANTITY = "quantity"
+    TERMS = "terms"  # the recipient's system does not honour what would have to bind it
     OTHER = "other"
 
 

@@ -63,6 +63,12 @@ class Value:
             raise self.fail("expected text")
         return self.raw
 
+    def flag(self) -> bool:
+        """Return a truth value."""
+        if not isinstance(self.raw, bool):
+            raise self.fail("expected true or false")
+        return self.raw
+
     def json(self) -> Json:
         """Return the value without places."""
         if isinstance(self.raw, list):

@@ -16,6 +16,8 @@ Facts: TypeAlias = Mapping[str, Fact]
 TODAY = "context.today"
 NAMESPACES = frozenset({"item", "recipient", "context"})
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_FLAGS = ("optional", "derived", "protected")
+_OPTIONAL = frozenset({"values", "min", "max", "obtain", *_FLAGS})
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 
@@ -32,7 +34,12 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One fact: its path, type, domain (of an enum or set; bounds of an int) and label for people."""
+    """One fact: its path, type, domain (of an enum or set; bounds of an int) and label for people.
+
+    *optional*: its absence is usual. *derived*: the gateway finds it out, nobody states it.
+    *protected*: it is about people's safety, so no permit should depend on it. *obtain*: what the
+    mechanism would do to bring about another value; without it the value is as it is.
+    """
 
     path: str
     type: Type
@@ -40,6 +47,10 @@ class Attribute:
     values: frozenset[str] = frozenset()
     low: int = 0
     high: int = 0
+    optional: bool = False
+    derived: bool = False
+    protected: bool = False
+    obtain: str | None = None
 
     def valid(self, value: object) -> bool:
         """Tell whether *value* is of this type and inside the domain. `1` is not `true`."""
@@ -96,10 +107,21 @@ class Vocabulary:
             raise path.fail(f"unknown attribute {name!r}{hint}")
         return self.attributes[name]
 
-    def facts(self, raw: Mapping[str, Json], namespace: str) -> dict[str, Fact]:
-        """Read facts of one namespace from JSON; `null` is absent.
+    def known(self, facts: Facts) -> dict[str, Fact | None]:
+        """Return the facts as compiled conditions read them: None for one out of its domain."""
+        attributes = self.attributes
+        return {
+            path: value if (a := attributes.get(path)) is None or a.valid(value) else None
+            for path, value in facts.items()
+        }
 
-        Raises MalformedError naming the attribute: a misspelt fact would silently be unknown.
+    def facts(
+        self, raw: Mapping[str, Json], namespace: str, *, stated: bool = False
+    ) -> dict[str, Fact]:
+        """Read facts of one namespace from JSON; `null` is absent. *stated*: by a person.
+
+        Raises MalformedError naming the attribute: a misspelt fact would silently be unknown, and
+        what the gateway finds out itself is not for anybody to state.
         """
         found: dict[str, Fact] = {}
         for path, value in raw.items():
@@ -109,6 +131,9 @@ class Vocabulary:
                 raise MalformedError(f"unknown fact {path!r}{nearest(path, own)}", field=path)
             if value is None:
                 continue
+            if stated and attribute.derived:
+                message = f"{path} is found out by the gateway and cannot be stated"
+                raise MalformedError(message, field=path)
             fact = _from_json(value)
             if fact is None or not attribute.valid(fact):
                 hint = nearest(str(value), attribute.values)
@@ -146,18 +171,22 @@ def read_vocabulary(value: Value) -> Vocabulary:
 
 
 def _attribute(path: str, spec: Value) -> Attribute:
-    parts = spec.mapping({"type", "label"}, frozenset({"values", "min", "max"}))
+    parts = spec.mapping({"type", "label"}, _OPTIONAL)
     if not _NAME.fullmatch(path) or path.partition(".")[0] not in NAMESPACES:
         raise spec.fail("a path is item.…, recipient.… or context.…, in lower case")
     kind = parts["type"].text()
     if kind not in set(Type):
         raise parts["type"].fail(f"unknown type {kind!r}{nearest(kind, set(Type))}")
     listed = kind in (Type.ENUM, Type.SET)
-    if listed != ("values" in parts) or (kind == Type.INT) != ({"min", "max"} <= set(parts)):
+    bounds = {"min", "max"} & set(parts)
+    if listed != ("values" in parts) or bounds != ({"min", "max"} if kind == Type.INT else set()):
         raise spec.fail("enums and sets have values, ints have min and max, others neither")
     values = [v.text() for v in parts["values"].sequence()] if listed else []
     low, high = (_bound(parts[k]) if kind == Type.INT else 0 for k in ("min", "max"))
-    return Attribute(path, Type(kind), parts["label"].text(), frozenset(values), low, high)
+    flags = {name: name in parts and parts[name].flag() for name in _FLAGS}
+    obtain = parts["obtain"].text() if "obtain" in parts else None
+    label = parts["label"].text()
+    return Attribute(path, Type(kind), label, frozenset(values), low, high, **flags, obtain=obtain)
 
 
 def _bound(value: Value) -> int:

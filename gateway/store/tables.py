@@ -106,6 +106,29 @@ directory_sets = Table(
 )
 policy_sets = Table("policy_sets", metadata, _int("number", pk=True), _digest("digest"), _at())
 
+policy_bundles = Table(
+    "policy_bundles",
+    metadata,
+    _int("number", pk=True),
+    _digest("digest"),  # of the set: vocabulary, obligations, rules
+    _digest("manifest_digest"),
+    _blob("manifest"),
+    _blob("files"),
+    _id("actor", nullable=True),
+    _digest("order_digest", nullable=True),
+    _at(),
+)
+policy_signoffs = Table(
+    "policy_signoffs",
+    metadata,
+    _id("id", primary_key=True),
+    _digest("manifest_digest"),
+    _digest("flips"),
+    _id("person"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
+)
+
 # --- items --------------------------------------------------------------------------------------
 uploads = Table(
     "uploads",
@@ -179,6 +202,20 @@ amendments = Table(
     _digest("order_digest", ForeignKey("orders.digest")),
     _at(),
     UniqueConstraint("item", "n"),
+)
+derivatives = Table(
+    "derivatives",
+    metadata,
+    _id("id", primary_key=True),
+    _id("item", ForeignKey("items.id"), unique=True),
+    _id("original", ForeignKey("items.id")),
+    _blob("removed"),
+    _word("mark"),
+    _id("recipient", nullable=True),
+    _blob("attestation"),
+    _id("actor"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
 )
 
 # --- shares -------------------------------------------------------------------------------------
@@ -294,6 +331,44 @@ share_keys = Table(
     metadata,
     _id("share", ForeignKey("shares.id"), primary_key=True),
     Column("kid", String(2048), primary_key=True),
+)
+signed_terms = Table(
+    "signed_terms",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _id("id", unique=True),
+    _digest("terms"),
+    _id("actor"),
+    _blob("container"),
+    _digest("digest"),
+    _at(),
+)
+withheld = Table(
+    "withheld",
+    metadata,
+    _id("id", primary_key=True),
+    _id("item", ForeignKey("items.id")),
+    _id("rfa", nullable=True),
+    _id("recipient"),
+    _id("share", ForeignKey("shares.id"), nullable=True),
+    _word("cause"),
+    _blob("reasons"),
+    Column("exculpatory", Boolean, nullable=True),
+    _id("reviewer", nullable=True),
+    _id("entry"),
+    _at(),
+)
+withheld_reviews = Table(
+    "withheld_reviews",
+    metadata,
+    _id("withheld", ForeignKey("withheld.id"), primary_key=True),
+    _id("id", unique=True),
+    _word("finding"),
+    _blob("reason"),
+    _id("actor"),
+    _id("entry"),
+    _digest("order_digest", ForeignKey("orders.digest")),
+    _at(),
 )
 
 # --- requests for assistance --------------------------------------------------------------------
@@ -413,6 +488,10 @@ Index("ix_rfas_state", rfas.c.state)
 Index("ix_rfa_messages_rfa", rfa_messages.c.rfa)
 Index("ix_attestations_jurisdiction", attestations.c.jurisdiction)
 Index("ix_declared_item", declared.c.item)
+Index("ix_derivatives_original", derivatives.c.original)
+Index("ix_withheld_rfa", withheld.c.rfa)
+Index("ix_withheld_item", withheld.c.item)
+Index("ix_policy_bundles_digest", policy_bundles.c.digest)
 
 # --- ledger -------------------------------------------------------------------------------------
 entries = Table("entries", metadata, _int("idx", pk=True), _id("eid", unique=True), _blob("leaf"))
@@ -465,6 +544,12 @@ APPEND_ONLY = (
     "attestations",
     "attestation_ends",
     "declared",
+    "policy_bundles",
+    "policy_signoffs",
+    "derivatives",
+    "signed_terms",
+    "withheld",
+    "withheld_reviews",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

@@ -14,6 +14,7 @@ from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableErro
 from gateway.keyholder.vault import envelope_keys
 from gateway.policy import (
     Attested,
+    Circumstances,
     Decision,
     Fact,
     Outcome,
@@ -24,6 +25,7 @@ from gateway.policy import (
     missing,
     recipient_facts,
     to_json,
+    unmet,
 )
 from gateway.store import facts as stated
 from gateway.store import rfas, shares, uploads
@@ -38,13 +40,15 @@ _ADMITTED = frozenset({RfaState.REVIEW, RfaState.CLARIFICATION, RfaState.ANSWERE
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision with what it was made on. *outcome* has clearances applied; *lacking* is what a
-    hold still wants; *good_until* is the last day on which the same facts count.
+    """A decision with what it was made on. *outcome* has clearances and circumstances applied;
+    *lacking* is what a hold still wants, *unmet* are obligations that the circumstances leave unmet,
+    by kind; *good_until* is the last day on which the same facts count.
     """
 
     decision: Decision
     outcome: Outcome
     lacking: dict[str, int]
+    unmet: dict[str, tuple[str, ...]]
     facts: list[dict[str, Json]]
     explanation: str
     good_until: str | None
@@ -55,6 +59,7 @@ class Ruling:
             **self.decision.to_json(),
             "after_clearances": self.outcome.value,
             "missing": dict(self.lacking),
+            "unmet": {kind: [*what] for kind, what in self.unmet.items()},
             "good_until": self.good_until,
         }
 
@@ -85,17 +90,40 @@ def rule(
     assurances = shared.get("recipient.assurances", frozenset())
     on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
     held = decision.outcome is Outcome.HOLD
+    bitten = unmet(sets.policy, single, decision, _circumstances(sets.policy, package, recipient))
     lacking = missing(decision, given, requester, on_file) if held else {}
     worst = next(
         i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
     )
     return Ruling(
         decision=decision,
-        outcome=Outcome.PERMIT if held and not lacking else decision.outcome,
+        outcome=_outcome(decision, lacking, bitten),
         lacking=lacking,
+        unmet=bitten,
         facts=[to_json(facts) for facts in every],
         explanation=explain(sets.policy, single[worst], every[worst], today),
         good_until=min(filter(None, (decision.good_until, ends)), default=None),
+    )
+
+
+def _outcome(
+    decision: Decision, lacking: Mapping[str, int], bitten: Mapping[str, tuple[str, ...]]
+) -> Outcome:
+    """Return the outcome with clearances and circumstances applied."""
+    if bitten:
+        return Outcome.DENY
+    held = decision.outcome is Outcome.HOLD
+    return Outcome.PERMIT if held and not lacking else decision.outcome
+
+
+def _circumstances(policy: PolicySet, package: MakePackage, recipient: Party) -> Circumstances:
+    """Return what is known of the share beside its facts."""
+    count = len(package.items)
+    return Circumstances(
+        supports=frozenset(recipient.supports),
+        removed=(frozenset(),) * count,
+        marked=("none",) * count,
+        given=count,
     )
 
 

@@ -93,6 +93,7 @@ def answer_about(conn: Connection, share_id: str, ruling: Ruling) -> Answer:
         "outcome": ruling.outcome.value,
         "missing": dict(ruling.lacking),
         "basis": ruling.decision.basis_digest,
+        "bases": dict(ruling.decision.bases),
         "items": items,
         "explanation": ruling.explanation,
         "decision": ruling.json(),

@@ -68,7 +68,7 @@ def _clearable(conn: Connection, share: Share, ruling: Ruling, actor: Actor) -> 
     given = {
         c.obligation
         for c in shares.clearances_of(conn, share.id)
-        if c.person == actor.id and c.basis == ruling.decision.basis_digest
+        if c.person == actor.id and c.basis == ruling.decision.bases.get(c.obligation)
     }
     roles = {f"approval:{role.value}" for role in actor.member.roles}
     if RIGHTS[Consult][0] & set(actor.member.roles):

@@ -161,6 +161,18 @@ GOOD: dict[str, dict[str, Any]] = {
         "facts": {"item.consent.status": "refused"},
         "evidence": EVIDENCE,
     },
+    "item.derive": {
+        "id": ident("drv", 1),
+        "item": ident("itm", 2),
+        "item_sha256": "2" * 64,
+        "original": ident("itm", 1),
+        "original_sha256": "1" * 64,
+        "method": "gateway redact 1, json",
+        "removed": ["witness_identity"],
+        "mark": "none",
+        "recipient": None,
+        "checks": [{"name": "values absent", "passed": True, "detail": "3 values, 0 found"}],
+    },
     "declare": {
         "id": ident("dcl", 1),
         "file": DIGEST,

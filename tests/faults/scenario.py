@@ -163,7 +163,8 @@ class Story:
 
     async def _approve(self, person: Session, clearance: str, role: Role) -> dict[str, Any]:
         shown, items = await self._shown(person)
-        act = Approve(clearance, self.ids.share, shown["recipient"], role, shown["basis"], items)
+        asked = shown["bases"][f"approval:{role.value}"]
+        act = Approve(clearance, self.ids.share, shown["recipient"], role, asked, items)
         return await person.act(f"/v1/shares/{self.ids.share}/approvals", act)
 
     async def _release(self, releaser: Session) -> dict[str, Any]:

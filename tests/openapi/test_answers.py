@@ -204,9 +204,10 @@ async def held(all_: Everyone) -> None:
         assert share["outcome"] == "hold", share
     items = build(share["items"], tuple[ReleaseItem, ...])
     about = (share["share"], share["recipient"])
-    approve = Approve(new_id("clr"), *about, Role.LEGAL_ADVISER, share["basis"], items)
+    basis = share["bases"]["approval:legal_adviser"]
+    approve = Approve(new_id("clr"), *about, Role.LEGAL_ADVISER, basis, items)
     await all_.act("legal", f"/v1/shares/{share['share']}/approvals", approve)
-    consult = Consult(new_id("clr"), *about, "source", "1" * 64, share["basis"], items)
+    consult = Consult(new_id("clr"), *about, "source", "1" * 64, basis, items)
     with suppress(GatewayError):  # nobody asked for it; the refusal is an answer as well
         await all_.act("liaison", f"/v1/shares/{share['share']}/approvals", consult)
     item = records[0].item

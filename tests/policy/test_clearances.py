@@ -39,7 +39,9 @@ def lacking(
     held: Decision, *given_by: tuple[str, str], basis: str | None = None, on_file: str = ""
 ) -> dict[str, int]:
     """Return what is missing after clearances (person, obligation) on this basis."""
-    clearances = [Clearance(who, what, basis or held.basis_digest) for who, what in given_by]
+    clearances = [
+        Clearance(who, what, basis or held.bases.get(what, STALE)) for who, what in given_by
+    ]
     return missing(held, clearances, "requester", frozenset(on_file.split()))
 
 
@@ -63,7 +65,8 @@ def test_a_hold_is_cleared_whenever_each_person_can_be_counted_once(
 ) -> None:
     held = hold(approval=asked)
     clearances = [
-        Clearance(person, f"approval:{role}", held.basis_digest) for person, role in given_roles
+        Clearance(person, what, held.bases.get(what, STALE))
+        for person, what in ((p, f"approval:{r}") for p, r in given_roles)
     ]
     left = missing(held, clearances, "requester")
     assert (left == {}) is satisfied(asked, given_roles)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.kernel.errors import MalformedError
 from gateway.policy import (
+    ENGINE,
     Fact,
     Outcome,
     PolicySet,
@@ -638,4 +639,4 @@ def test_a_mistaken_register_is_refused(old: str, new: str) -> None:
 def test_a_decision_is_recorded_with_what_it_takes_to_compute_it_again() -> None:
     recorded = POLICY.decide(_permitted(), "2026-05-01").to_json()
     assert recorded["policy"] == POLICY.digest
-    assert recorded["engine"] == "1"
+    assert recorded["engine"] == ENGINE

@@ -56,7 +56,7 @@ async def approval(person: Session, share: str, role: Role, **over: Any) -> Appr
         "share": share,
         "recipient": at["recipient"],
         "role": role,
-        "basis": at["basis"],
+        "basis": at["bases"].get(f"approval:{role.value}", "0" * 64),
         "items": build(at["items"], tuple[ReleaseItem, ...]),
     }
     return Approve(**{**said, **over})
@@ -79,7 +79,7 @@ async def consult(world: World, who: str, share: str, whom: str, **over: Any) ->
             "recipient": at["recipient"],
             "whom": whom,
             "evidence": "6" * 64,
-            "basis": at["basis"],
+            "basis": at["bases"].get(f"consultation:{whom}", "0" * 64),
             "items": build(at["items"], tuple[ReleaseItem, ...]),
         }
         act = Consult(**{**said, **over})

@@ -113,10 +113,10 @@ class Shares(Desk):
         self, who: str, share: Share, said: Answer, wanted: str, *, stale: bool = False
     ) -> None:
         kind, _, word = wanted.partition(":")
-        basis = "ef" * 32 if stale and kind == "approval" else str(said["basis"])
+        basis = "ef" * 32 if stale and kind == "approval" else steps.basis_of(said, wanted)
         given = (who, wanted, basis)
         allowed = self._able(who, wanted) and share.state == "held" and who != share.proposer
-        allowed &= wanted in said["missing"] and basis == said["basis"]
+        allowed &= wanted in said["missing"] and basis == steps.basis_of(said, wanted)
         allowed &= given not in share.cleared and who not in self.model.gone
 
         def step() -> Answer:
@@ -165,7 +165,9 @@ class Shares(Desk):
 
     def _cleared_enough(self, share: Share, said: Answer) -> None:
         """Whoever cleared counts once, and not if she proposed it."""
-        counted = {person for person, _, basis in share.cleared if basis == said["basis"]}
+        counted = {
+            person for person, what, basis in share.cleared if basis == steps.basis_of(said, what)
+        }
         needed = self.model.needs(share.package, share.to)
         assert len(counted - {share.proposer}) >= needed, f"{counted} cleared, {needed} must"
 

@@ -240,11 +240,17 @@ def _items(said: Answer) -> tuple[ReleaseItem, ...]:
     return build(said["items"], tuple[ReleaseItem, ...])
 
 
+def basis_of(said: Answer, what: str) -> str:
+    """Return the basis on which a share asks for a clearance; of what it does not ask for, some digest."""
+    bases: Any = said["bases"]
+    return str(bases.get(what, "00" * 32))
+
+
 def approve(
     driver: Driver, who: str, share: str, role: Role, *, basis: str | None = None
 ) -> Answer:
     said = shown(driver, share)
-    held = basis or str(said["basis"])
+    held = basis or basis_of(said, f"approval:{role.value}")
     act = Approve(new_id("clr"), share, str(said["recipient"]), role, held, _items(said))
     return driver.act(who, f"/v1/shares/{share}/approvals", act, clear.clear, share)
 
@@ -252,8 +258,8 @@ def approve(
 def consult(driver: Driver, who: str, share: str, whom: str = "source") -> Answer:
     said = shown(driver, share)
     act = Consult(
-        new_id("clr"), share, str(said["recipient"]), whom, "cd" * 32, str(said["basis"]),
-        _items(said),
+        new_id("clr"), share, str(said["recipient"]), whom, "cd" * 32,
+        basis_of(said, f"consultation:{whom}"), _items(said),
     )  # fmt: skip
     return driver.act(who, f"/v1/shares/{share}/approvals", act, clear.clear, share)
 

@@ -213,9 +213,10 @@ def _stages(live: Running, share: str) -> list[str]:
 
 async def _approve(world: World, share: str) -> None:
     async with session(world, "legal") as person:
-        shown = (await person.get(f"/v1/shares/{share}")).json()
+        shown: Any = (await person.get(f"/v1/shares/{share}")).json()
         items = build(shown["items"], tuple[ReleaseItem, ...])
-        basis, recipient = str(shown["basis"]), str(shown["recipient"])
+        basis = str(shown["bases"]["approval:legal_adviser"])
+        recipient = str(shown["recipient"])
         act = Approve(new_id("clr"), share, recipient, Role.LEGAL_ADVISER, basis, items)
         answer = await person.act(f"/v1/shares/{share}/approvals", act)
     assert answer["state"] == "proposed"

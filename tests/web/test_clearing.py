@@ -32,7 +32,8 @@ async def approve(scene: Scene, share: str, who: str, role: Role) -> Answer:
     person = scene.be(who)
     shown = (await person.get(f"/v1/shares/{share}")).json()
     items = build(shown["items"], tuple[ReleaseItem, ...])
-    act = Approve(new_id("clr"), share, shown["recipient"], role, shown["basis"], items)
+    basis = shown["bases"].get(f"approval:{role.value}", "0" * 64)
+    act = Approve(new_id("clr"), share, shown["recipient"], role, basis, items)
     return await person.act(f"/v1/shares/{share}/approvals", act)
 
 

@@ -62,10 +62,12 @@ class Decision(Answer, frozen=True):
     policy: str
     facts: str
     basis: str
+    bases: dict[str, str]
     good_until: str | None
     engine: str
     after_clearances: Outcome
     missing: dict[str, int]
+    unmet: dict[str, tuple[str, ...]]
 
 
 class ShareDecided(Answer, frozen=True):
@@ -78,6 +80,7 @@ class ShareDecided(Answer, frozen=True):
     outcome: Outcome
     missing: dict[str, int]
     basis: str
+    bases: dict[str, str]
     items: tuple[ReleaseItem, ...]
     explanation: str
     decision: Decision

@@ -1,0 +1,92 @@
+"""Obligations that bite: what the circumstances of a share leave unmet turns its permit into a deny.
+
+The rules say what must be so; whether a derivative was attested, how a copy is marked, how much a
+recipient has already and what his system honours are no facts that a rule reads. They are checked here,
+after evaluation, against the obligations of the decision.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.policy.decide import Decision, Outcome, PolicySet
+from gateway.policy.obligations import words
+
+REDACT, WATERMARK, MAX_ITEMS = "redact", "watermark", "max_items"
+SUPPORT = "support"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of one share beside its facts; *removed* and *marked* by item, in order.
+
+    *supports*: the kinds of obligation that the recipient's endpoint has announced to honour.
+    *removed*: what the item's attested derivation took out. *marked*: how it is marked for this very
+    recipient. *given*: how many items he has for this case, those of this share included.
+    """
+
+    supports: frozenset[str]
+    removed: Sequence[frozenset[str]]
+    marked: Sequence[str]
+    given: int
+
+
+def unmet(
+    policy: PolicySet,
+    single: Sequence[Decision],
+    decision: Decision,
+    circumstances: Circumstances,
+) -> dict[str, tuple[str, ...]]:
+    """Return what is unmet, by obligation, for people to read; nothing for a decision that denies.
+
+    *single* are the decisions on the items, *decision* theirs joined.
+    """
+    if decision.outcome is Outcome.DENY:
+        return {}
+    found = {
+        REDACT: _not_removed(single, circumstances.removed),
+        WATERMARK: _not_marked(policy, single, circumstances.marked),
+        MAX_ITEMS: _too_many(decision, circumstances.given),
+        SUPPORT: _not_honoured(policy, decision, circumstances.supports),
+    }
+    return {kind: what for kind, what in found.items() if what}
+
+
+def _not_removed(single: Sequence[Decision], removed: Sequence[frozenset[str]]) -> tuple[str, ...]:
+    """Return what some item has to lose and still has. A term that names nothing asks for something."""
+    missing: set[str] = set()
+    for one, gone in zip(single, removed, strict=True):
+        if REDACT in one.terms:
+            asked = set(words(one.terms[REDACT]))
+            missing |= (asked - gone) if asked else {"unnamed"}
+    return tuple(sorted(missing))
+
+
+def _not_marked(
+    policy: PolicySet, single: Sequence[Decision], marked: Sequence[str]
+) -> tuple[str, ...]:
+    missing: set[str] = set()
+    for one, mark in zip(single, marked, strict=True):
+        asked = one.terms.get(WATERMARK)
+        if isinstance(asked, str):
+            order = policy.kinds[WATERMARK].values
+            if mark not in order or order.index(mark) < order.index(asked):
+                missing.add(asked)
+    return tuple(sorted(missing))
+
+
+def _too_many(decision: Decision, given: int) -> tuple[str, ...]:
+    limit = decision.terms.get(MAX_ITEMS)
+    return (f"{given} of {limit}",) if isinstance(limit, int) and given > limit else ()
+
+
+def _not_honoured(
+    policy: PolicySet, decision: Decision, supports: frozenset[str]
+) -> tuple[str, ...]:
+    asked = {kind for kind in decision.terms if policy.kinds[kind].by_recipient}
+    return tuple(sorted(asked - supports))
+
+
+def reasons_of(unmet_: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the categories that a recipient may be told of what is unmet."""
+    told = {REDACT: "protection", WATERMARK: "protection", MAX_ITEMS: "quantity", SUPPORT: "terms"}
+    return tuple(sorted({told[kind] for kind in unmet_}))
