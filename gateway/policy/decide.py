@@ -211,9 +211,18 @@ def bases(
 
 
 def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]) -> str:
-    kind = what.partition(":")[0]
-    said = sorted(([r.id, v, term_json(r.terms[kind])] for r, v in rules), key=str)
+    kind, _, word = what.partition(":")
+    said: list[Json] = [
+        [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in rules
+    ]
+    said.sort(key=str)
     return digest_of({"asked": what, "rules": said, "facts": _read_by((r for r, _ in rules), seen)})
+
+
+def _share_of(term: Term, word: str) -> Json:
+    """Return how many persons a term asks for under *word*; 1 of what has no counts."""
+    said = term_json(term)
+    return said.get(word) if isinstance(said, dict) else 1
 
 
 def facts_digest(facts: Facts) -> str:

@@ -90,7 +90,7 @@ def rule(
     assurances = shared.get("recipient.assurances", frozenset())
     on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
     held = decision.outcome is Outcome.HOLD
-    bitten = unmet(sets.policy, single, decision, _circumstances(sets.policy, package, recipient))
+    bitten = unmet(sets.policy, single, decision, _circumstances(package, recipient))
     lacking = missing(decision, given, requester, on_file) if held else {}
     worst = next(
         i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
@@ -116,7 +116,7 @@ def _outcome(
     return Outcome.PERMIT if held and not lacking else decision.outcome
 
 
-def _circumstances(policy: PolicySet, package: MakePackage, recipient: Party) -> Circumstances:
+def _circumstances(package: MakePackage, recipient: Party) -> Circumstances:
     """Return what is known of the share beside its facts."""
     count = len(package.items)
     return Circumstances(
