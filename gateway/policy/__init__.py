@@ -23,6 +23,7 @@ from gateway.policy.jurisdictions import (
     register_json,
 )
 from gateway.policy.load import load
+from gateway.policy.matrix import matrix
 from gateway.policy.obligations import terms_json
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.text import Value, read
@@ -55,6 +56,7 @@ __all__ = [
     "join",
     "load",
     "load_register",
+    "matrix",
     "missing",
     "read",
     "reasons_of",

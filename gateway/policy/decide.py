@@ -111,6 +111,11 @@ class PolicySet:
         tests = tuple((rule, compiled(rule.when)) for rule in order)
         object.__setattr__(self, "_tests", tests)
 
+    @property
+    def ordered(self) -> list[Rule]:
+        """The rules in the order of judgement: denials, permits, requirements."""
+        return [rule for rule, _ in self._tests]
+
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by id."""
         return next(rule for rule in self.rules if rule.id == rule_id)
@@ -120,22 +125,29 @@ class PolicySet:
         seen = self.vocabulary.known({**facts, TODAY: today})
         denying: list[tuple[Rule, Truth]] = []
         speaking: list[tuple[Rule, Truth]] = []
+        permitted = False
         for rule, test in self._tests:  # denials first, then permits, then requirements
-            if rule.effect is not Effect.DENY and denying:
+            effect = rule.effect
+            if effect is not Effect.DENY and denying:
                 break
-            if rule.effect is Effect.REQUIRE and not speaking:
+            if effect is Effect.REQUIRE and not permitted:
                 break  # nothing permits, so nothing is required
             value = test(seen)
-            if value is False or (value is None and rule.effect is Effect.PERMIT):
+            if value is False or not rule.applies_on(today):
                 continue
-            if rule.applies_on(today):
-                (denying if rule.effect is Effect.DENY else speaking).append((rule, value))
-        return self.conclude(denying, speaking)
+            (denying if effect is Effect.DENY else speaking).append((rule, value))
+            permitted = permitted or (effect is Effect.PERMIT and value is True)
+        return self.conclude(denying, speaking if permitted else [])
 
     def conclude(
         self, denying: Sequence[tuple[Rule, Truth]], speaking: Sequence[tuple[Rule, Truth]]
     ) -> Verdict:
-        """Return the verdict of rules that deny, and of those that permit and require."""
+        """Return the verdict of rules that deny, and of those that permit and require.
+
+        A permit that cannot be established permits nothing; where another one permits, its
+        obligations are attached as a precaution, so that learning the fact makes nothing stricter.
+        """
+        speaking = [(rule, v) for rule, v in speaking if v is True or rule.terms]
         if denying or not speaking:
             return Verdict(Outcome.DENY, tuple(denying), {})
         names = tuple(rule.id for rule, _ in speaking)

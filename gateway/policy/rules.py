@@ -18,7 +18,7 @@ _OPTIONAL = frozenset({"obligations", "valid_from", "valid_to", "reason"})
 class Effect(StrEnum):
     """What a rule does when its condition calls for it."""
 
-    PERMIT = "permit"  # on True only
+    PERMIT = "permit"  # on True only; its obligations also on unknown, if another rule permits
     DENY = "deny"  # on True or unknown
     REQUIRE = "require"  # attaches its obligations on True or unknown
 

@@ -148,11 +148,21 @@ async def test_an_approval_for_yesterdays_facts_does_not_count(live: Running) ->
     async with session(live.world, "victims") as victims:
         old = await approval(victims, made.share, VICTIMS)
         await approve(live.world, "legal", made.share, LEGAL)
-        await amend(live.world, made.item, consent__status="consult_first")
+        await amend(live.world, made.item, sgbv=None)  # unknown: asked for as a precaution
         with pytest.raises(ConflictError, match="facts or rules have changed"):
             await victims.act(f"/v1/shares/{made.share}/approvals", old)
     assert await lacking(live.world, made.share) == {
         "approval:legal_adviser",
+        "approval:victims_unit",
+    }
+
+
+async def test_an_approval_outlives_facts_that_it_was_not_asked_for_by(live: Running) -> None:
+    """Consent that has come to need a consultation asks for that besides, and voids nothing."""
+    made = await proposed(live.world, sgbv=True)
+    await approve(live.world, "legal", made.share, LEGAL)
+    await amend(live.world, made.item, consent__status="consult_first")
+    assert await lacking(live.world, made.share) == {
         "approval:victims_unit",
         "consultation:source",
     }
