@@ -6,14 +6,13 @@ from gateway.policy.decide import (
     ENGINE,
     Decision,
     Fired,
-    Outcome,
     PolicySet,
-    Verdict,
     facts_digest,
     join,
 )
 from gateway.policy.enforce import Circumstances, reasons_of, unmet
 from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.jurisdictions import (
     Attested,
     Register,
@@ -23,7 +22,6 @@ from gateway.policy.jurisdictions import (
     register_json,
 )
 from gateway.policy.load import load
-from gateway.policy.matrix import matrix
 from gateway.policy.obligations import terms_json
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.text import Value, read
@@ -56,7 +54,6 @@ __all__ = [
     "join",
     "load",
     "load_register",
-    "matrix",
     "missing",
     "read",
     "reasons_of",

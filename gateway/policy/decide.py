@@ -1,35 +1,17 @@
-"""Decisions: deny overrides, silence denies, unknown facts never open anything, order never matters."""
+"""Decisions: a verdict with everything that it can be computed again from, years later."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from gateway.kernel.encoding import Json, digest_of
-from gateway.policy.compiled import Test, compiled
 from gateway.policy.conditions import Truth, attributes, dates
-from gateway.policy.obligations import (
-    Join,
-    Obligation,
-    Phase,
-    Term,
-    asked,
-    merge,
-    term_json,
-    terms_json,
-)
+from gateway.policy.judge import Judge, Outcome, Verdict, nothing_left
+from gateway.policy.obligations import Obligation, Phase, Term, asked, merge, term_json, terms_json
 from gateway.policy.rules import Effect, Reason, Rule
-from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
+from gateway.policy.vocabulary import TODAY, Fact, Facts, Type, Vocabulary, to_json
 
 ENGINE = "2"
 """The version of these semantics, recorded with every decision."""
-
-
-class Outcome(StrEnum):
-    """The three outcomes. There is no fourth, and none of them is falsy."""
-
-    PERMIT = "permit"
-    HOLD = "hold"
-    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +67,6 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the rules say of one item and recipient, before it is written down."""
-
-    outcome: Outcome
-    fired: tuple[tuple[Rule, Truth], ...]
-    terms: Mapping[str, Term]
-
-
-@dataclass(frozen=True, slots=True)
 class PolicySet:
     """A whole set of rules, loaded and checked. With none, everything is denied."""
 
@@ -101,20 +74,16 @@ class PolicySet:
     kinds: Mapping[str, Obligation]
     rules: tuple[Rule, ...]
     digest: str
-    _tests: tuple[tuple[Rule, Test], ...] = field(init=False, repr=False, compare=False)
-    _merged: dict[tuple[str, ...], Mapping[str, Term]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
+    _judge: Judge = field(init=False, repr=False, compare=False)
+    _days: frozenset[str] = field(init=False, repr=False, compare=False)
+    _dated: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        order = sorted(self.rules, key=lambda rule: _FIRST[rule.effect])
-        tests = tuple((rule, compiled(rule.when)) for rule in order)
-        object.__setattr__(self, "_tests", tests)
-
-    @property
-    def ordered(self) -> list[Rule]:
-        """The rules in the order of judgement: denials, permits, requirements."""
-        return [rule for rule, _ in self._tests]
+        judge = Judge(self.kinds, self.rules)
+        object.__setattr__(self, "_judge", judge)
+        days, dated = _days(self.vocabulary, self.rules)
+        object.__setattr__(self, "_days", days)
+        object.__setattr__(self, "_dated", dated)
 
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by id."""
@@ -122,41 +91,16 @@ class PolicySet:
 
     def judge(self, facts: Facts, today: str) -> Verdict:
         """Judge one item for one authority on a date: the decision without its digests."""
-        seen = self.vocabulary.known({**facts, TODAY: today})
-        denying: list[tuple[Rule, Truth]] = []
-        speaking: list[tuple[Rule, Truth]] = []
-        permitted = False
-        for rule, test in self._tests:  # denials first, then permits, then requirements
-            effect = rule.effect
-            if effect is not Effect.DENY and denying:
-                break
-            if effect is Effect.REQUIRE and not permitted:
-                break  # nothing permits, so nothing is required
-            value = test(seen)
-            if value is False or not rule.applies_on(today):
-                continue
-            (denying if effect is Effect.DENY else speaking).append((rule, value))
-            permitted = permitted or (effect is Effect.PERMIT and value is True)
-        return self.conclude(denying, speaking if permitted else [])
+        return self._judge.one(facts, today)
 
-    def conclude(
-        self, denying: Sequence[tuple[Rule, Truth]], speaking: Sequence[tuple[Rule, Truth]]
-    ) -> Verdict:
-        """Return the verdict of rules that deny, and of those that permit and require.
+    def matrix(
+        self, items: Sequence[Facts], others: Sequence[Facts], today: str
+    ) -> Iterator[list[Verdict]]:
+        """Yield for each item the verdicts for all *others*: the same as `judge`, much faster.
 
-        A permit that cannot be established permits nothing; where another one permits, its
-        obligations are attached as a precaution, so that learning the fact makes nothing stricter.
+        *items* are facts `item.…`; each of *others* the facts of one recipient and occasion.
         """
-        speaking = [(rule, v) for rule, v in speaking if v is True or rule.terms]
-        if denying or not speaking:
-            return Verdict(Outcome.DENY, tuple(denying), {})
-        names = tuple(rule.id for rule, _ in speaking)
-        if names not in self._merged:
-            if len(self._merged) >= _REMEMBERED:
-                self._merged.clear()
-            self._merged[names] = merge(self.kinds, (rule.terms for rule, _ in speaking))
-        terms = self._merged[names]
-        return Verdict(self._outcome(terms), tuple(speaking), terms)
+        return self._judge.rows(items, others, today)
 
     def decide(self, facts: Facts, today: str) -> Decision:
         """Decide one item for one authority on a date. Pure: same input, same decision, for ever."""
@@ -178,28 +122,18 @@ class PolicySet:
             good_until=self._good_until(seen, today),
         )
 
-    def _outcome(self, terms: Mapping[str, Term]) -> Outcome:
-        if _nothing_left(self.kinds, terms):
-            return Outcome.DENY
-        before = any(self.kinds[kind].phase is Phase.BEFORE for kind in terms)
-        return Outcome.HOLD if before else Outcome.PERMIT
-
     def _good_until(self, seen: Mapping[str, Fact], today: str) -> str | None:
         """Return the earliest date from today on that any rule or fact is compared with."""
-        found: list[str] = []
-        for rule in self.rules:
-            found += (d for d in (rule.valid_from, rule.valid_to) if d)
-            found += dates(rule.when, seen)
+        found = {str(seen[path]) for path in self._dated if path in seen} | self._days
         return min((date for date in found if date >= today), default=None)
 
 
-_FIRST = {Effect.DENY: 0, Effect.PERMIT: 1, Effect.REQUIRE: 2}
-_REMEMBERED = 4096  # merged obligations by the rules that spoke
-
-
-def _nothing_left(kinds: Mapping[str, Obligation], terms: Mapping[str, Term]) -> bool:
-    """Tell whether an intersection, such as the purposes, came out empty: no use would be lawful."""
-    return any(terms[kind] == () for kind in terms if kinds[kind].join is Join.INTERSECTION)
+def _days(vocabulary: Vocabulary, rules: Iterable[Rule]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the dates that rules name and compare with today, and the facts that they so compare."""
+    named = {path: path for path, a in vocabulary.attributes.items() if a.type is Type.DATE}
+    compared = {date for rule in rules for date in dates(rule.when, named)}
+    terms = {date for rule in rules for date in (rule.valid_from, rule.valid_to) if date}
+    return frozenset((compared - set(named)) | terms), frozenset(compared & set(named))
 
 
 def _by_id(fired: Fired) -> str:
@@ -279,7 +213,7 @@ def join(policy: PolicySet, decisions: Sequence[Decision]) -> Decision:
         raise ValueError("a share has items")
     worst = max((d.outcome for d in decisions), key=_RANK.__getitem__)
     terms = {} if worst is Outcome.DENY else merge(policy.kinds, (d.terms for d in decisions))
-    if _nothing_left(policy.kinds, terms):
+    if nothing_left(policy.kinds, terms):
         worst, terms = Outcome.DENY, {}
     fired = {(f.rule, f.truth): f for d in decisions for f in d.fired if _speaks(f, worst)}
     return Decision(

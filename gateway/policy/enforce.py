@@ -8,7 +8,8 @@ after evaluation, against the obligations of the decision.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.policy.decide import Decision, Outcome, PolicySet
+from gateway.policy.decide import Decision, PolicySet
+from gateway.policy.judge import Outcome
 from gateway.policy.obligations import words
 
 REDACT, WATERMARK, MAX_ITEMS = "redact", "watermark", "max_items"

@@ -13,7 +13,8 @@ from gateway.policy.conditions import (
     Not,
     Some,
 )
-from gateway.policy.decide import Decision, Outcome, PolicySet
+from gateway.policy.decide import Decision, PolicySet
+from gateway.policy.judge import Outcome
 from gateway.policy.obligations import term_json
 from gateway.policy.vocabulary import TODAY, Facts
 

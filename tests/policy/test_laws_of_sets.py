@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.policy import Decision, Effect, Fact, Outcome, PolicySet, Verdict, matrix
+from gateway.policy import Decision, Effect, Fact, Outcome, PolicySet, Verdict
 from gateway.policy.compiled import compiled
 from gateway.policy.conditions import Truth
 from gateway.policy.obligations import Term, merge
@@ -82,7 +82,7 @@ def test_the_matrix_says_of_each_pair_what_is_said_of_it_alone(
     policy = generated.of(rules)
     rows = [generated.side(facts, item=True) for facts in items]
     columns = [generated.side(facts, item=False) for facts in others]
-    for row, verdicts in zip(rows, matrix(policy, rows, columns, TODAY), strict=True):
+    for row, verdicts in zip(rows, policy.matrix(rows, columns, TODAY), strict=True):
         for column, verdict in zip(columns, verdicts, strict=True):
             assert verdict == policy.judge({**row, **column}, TODAY)
 
