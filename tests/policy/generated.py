@@ -50,11 +50,16 @@ TERMS: dict[str, list[Any]] = {
     "purposes": [["p"], ["q"], ["p", "q"]],
     "max_items": [3, 5],
 }
+
+
+def described() -> dict[str, dict[str, Any]]:
+    """Return the kinds of obligation as data."""
+    return {kind: {"label": kind, **spec} for kind, spec in KINDS.items()}
+
+
 _FILES = {
     "vocabulary.yaml": json.dumps({"attributes": ATTRIBUTES}).encode(),
-    "obligations.yaml": json.dumps(
-        {"obligations": {kind: {"label": kind, **spec} for kind, spec in KINDS.items()}}
-    ).encode(),
+    "obligations.yaml": json.dumps({"obligations": described()}).encode(),
 }
 EMPTY = load(_FILES)
 VOCABULARY: Vocabulary = EMPTY.vocabulary
