@@ -136,6 +136,10 @@ def _days(vocabulary: Vocabulary, rules: Iterable[Rule]) -> tuple[frozenset[str]
     return frozenset((compared - set(named)) | terms), frozenset(compared & set(named))
 
 
+def _name(spoken: tuple[Rule, Truth]) -> str:
+    return spoken[0].id
+
+
 def _by_id(fired: Fired) -> str:
     return fired.rule
 
@@ -158,10 +162,10 @@ def bases(
 
 def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]) -> str:
     kind, _, word = what.partition(":")
+    by_id = sorted(rules, key=_name)
     said: list[Json] = [
-        [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in rules
+        [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in by_id
     ]
-    said.sort(key=str)
     return digest_of({"asked": what, "rules": said, "facts": _read_by((r for r, _ in rules), seen)})
 
 
@@ -183,8 +187,7 @@ def _basis(
     seen: Mapping[str, Fact],
 ) -> str:
     """Return the digest of all that a decision rests on."""
-    said: list[Json] = [[r.id, r.effect.value, v] for r, v in values]
-    said.sort(key=str)
+    said: list[Json] = [[r.id, r.effect.value, v] for r, v in sorted(values, key=_name)]
     return digest_of(
         {
             "outcome": outcome.value,
