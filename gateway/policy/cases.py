@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.kernel.encoding import Json
+from gateway.kernel.errors import MalformedError
 from gateway.policy.decide import Decision, PolicySet
 from gateway.policy.obligations import terms_json
 from gateway.policy.rules import Effect
@@ -36,7 +37,9 @@ def run(policy: PolicySet, files: Mapping[str, bytes]) -> Iterator[Result]:
 def _shared(files: Mapping[str, bytes]) -> Value:
     """Return the base that files share. Raises MalformedError if there is none."""
     if SHARED not in files:
-        raise MalformedError(f"{SHARED} is missing, and with it the base of the cases", field=SHARED)
+        raise MalformedError(
+            f"{SHARED} is missing, and with it the base of the cases", field=SHARED
+        )
     return read(SHARED, files[SHARED]).mapping({"base", "cases"})["base"]
 
 

@@ -15,7 +15,7 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.policy import Outcome
-from gateway.store import orders, shares, uploads
+from gateway.store import orders, releases, shares, uploads
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import check_suite
@@ -64,6 +64,9 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         )
         kind = Kind.SHARE_RELEASED if permitted else Kind.SHARE_DECIDED
         entry = tx.record(entry_about(kind, signed, now, share.id, package, digest, ruling))
+        if permitted:
+            case = package.basis.case
+            releases.keep(tx.conn, share.id, share.recipient, case, ruling.given)
         shares.step(
             tx.conn,
             share.id,
