@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, exists, func, insert, or_, select
 
 from gateway.exchange.shares import RELEASED, State
-from gateway.store.tables import package_items, releases, share_events, shares
+from gateway.store.tables import package_items, releases, servings, shares
 
 
 def keep(conn: Connection, share: str, recipient: str, reference: str, given: int) -> None:
@@ -25,14 +25,12 @@ def given(conn: Connection, share: str) -> int | None:
 def with_these(conn: Connection, recipient: str, reference: str, items: Sequence[str]) -> int:
     """Return how many different items a recipient would have for a case with *items* besides.
 
-    What was recalled before a byte of it was served does not count; what was pulled does for ever.
+    What was recalled before any byte of it was served does not count; what was served does for ever.
     Asked in the transaction of a release, it counts every release before: one is written after another.
     """
-    pulled = exists().where(
-        share_events.c.share == shares.c.id, share_events.c.state == State.PULLED.value
-    )
+    served = exists().where(servings.c.share == shares.c.id)
     out = shares.c.state.in_([state.value for state in RELEASED])
-    had = or_(out, and_(shares.c.state == State.RECALLED.value, pulled))
+    had = or_(out, and_(shares.c.state == State.RECALLED.value, served))
     query = (
         select(func.count(package_items.c.item.distinct()))
         .select_from(releases)

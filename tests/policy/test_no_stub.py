@@ -24,7 +24,9 @@ from gateway.policy.sources import SOURCE
 from gateway.policy.vocabulary import Attribute, Type
 from tests.policy.test_policy import FACTS, FILES, POLICY, small
 
-NO_RULE_READS = {SOURCE: "the gateway puts the terms of this source in the place of what was stated"}
+NO_RULE_READS = {
+    SOURCE: "the gateway puts the terms of this source in the place of what was stated"
+}
 """Facts that change an outcome otherwise than through a rule; see test_sources.py."""
 
 

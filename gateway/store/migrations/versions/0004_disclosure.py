@@ -110,14 +110,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('share', name=op.f('pk_releases'))
     )
     op.create_index('ix_releases_recipient', 'releases', ['recipient', 'reference'], unique=False)
-    _count_earlier()
+    _count_earlier(op.get_bind())
     for statement in tables.guards(op.get_bind().dialect.name, APPEND_ONLY):
         op.execute(statement)
 
 
-def _count_earlier() -> None:
+def _count_earlier(conn: sa.Connection) -> None:
     """Count what was released before this table was there, in the order of the ledger."""
-    conn = op.get_bind()
     earlier = conn.execute(
         sa.text(
             "SELECT s.id, s.recipient, s.package, o.body FROM share_events v"
