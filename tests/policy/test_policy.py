@@ -85,6 +85,17 @@ def test_a_wrong_expectation_is_reported_with_its_difference() -> None:
         list(run(POLICY, {"tests/cases.yaml": spoilt}))
 
 
+def test_a_file_of_cases_has_a_base_of_its_own_or_that_of_the_shared_file() -> None:
+    theme = b"cases: [{id: a, expect: {outcome: permit}}]"
+    files = {"tests/cases.yaml": FILES["tests/cases.yaml"], "tests/zz.yaml": theme}
+    assert [r.id for r in run(POLICY, files) if r.place.startswith("tests/zz.yaml")] == ["a"]
+    own = theme + b"\nbase: {context.today: 2026-05-01}"
+    (result,) = run(POLICY, {"tests/zz.yaml": own})
+    assert result.differences == ("outcome is deny, expected permit",)
+    with pytest.raises(MalformedError, match=r"tests/cases\.yaml is missing"):
+        list(run(POLICY, {"tests/zz.yaml": theme}))
+
+
 def test_known_ways_to_fail_open_fail_closed() -> None:
     text = (vectors("policy") / "fail_open_cases.yaml").read_text()
     cases = yaml.safe_load(text)["cases"]
