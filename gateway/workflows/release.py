@@ -64,9 +64,6 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         )
         kind = Kind.SHARE_RELEASED if permitted else Kind.SHARE_DECIDED
         entry = tx.record(entry_about(kind, signed, now, share.id, package, digest, ruling))
-        if permitted:
-            case = package.basis.case
-            releases.keep(tx.conn, share.id, share.recipient, case, ruling.given)
         shares.step(
             tx.conn,
             share.id,
@@ -76,6 +73,9 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
             order=signed.order.digest,
             at=now,
         )
+        if permitted:
+            case = package.basis.case
+            releases.keep(tx.conn, share.id, share.recipient, case, ruling.given)
         return answer_about(tx.conn, share.id, ruling)
 
     answer = perform(gateway, signed, work)

@@ -16,6 +16,7 @@ from gateway.policy import (
     load,
     missing,
     read,
+    reasons_of,
     unmet,
 )
 from gateway.policy.conditions import OPERATORS, attributes
@@ -222,6 +223,13 @@ def test_what_the_gateway_checks_itself_is_unmet_until_it_is_so(kind: str) -> No
     policy = _requiring(kind, term)
     assert set(_unmet(policy, lacking)) == {kind}
     assert _unmet(policy, ENOUGH) == {}
+    assert reasons_of(_unmet(policy, lacking)) in (("protection",), ("quantity",))
+
+
+def test_nothing_is_unmet_of_what_is_denied_anyway() -> None:
+    policy = small({"effect": "deny", "when": True})
+    single = [policy.decide({}, "2026-05-01")]
+    assert unmet(policy, single, join(policy, single), ENOUGH) == {}
 
 
 @pytest.mark.parametrize("kind", sorted(HONOURED))

@@ -332,6 +332,7 @@ def test_every_operator_has_its_three_valued_meaning(
             "",
             "integer",
         ),
+        ("vocabulary.yaml", "derived: true", "derived: yes", "", "true or false"),
         ("obligations.yaml", "join: roles", "join: rols", "", "roles"),
         ("obligations.yaml", "phase: before", "phase: befor", "", "before"),
         ("obligations.yaml", "{join: min,", "{join: min, values: [a],", "", "min has none"),
@@ -622,7 +623,14 @@ def test_facts_of_a_deposit_are_checked_against_the_vocabulary() -> None:
         ({"item.consent.purposes": ["criminal", "criminal"]}, "set"),
     ):
         with pytest.raises(MalformedError, match=says):
-            vocabulary.facts(bad, "item")  # type: ignore[arg-type]
+            vocabulary.facts(bad, "item")
+
+
+def test_what_the_gateway_finds_out_is_stated_by_nobody() -> None:
+    found = {"item.suite": "pq"}
+    assert POLICY.vocabulary.facts(found, "item") == found
+    with pytest.raises(MalformedError, match="found out by the gateway"):
+        POLICY.vocabulary.facts(found, "item", stated=True)
 
 
 def test_an_assurance_counts_for_its_case_and_until_it_lapses() -> None:
