@@ -623,7 +623,7 @@ def test_facts_of_a_deposit_are_checked_against_the_vocabulary() -> None:
         ({"item.consent.purposes": ["criminal", "criminal"]}, "set"),
     ):
         with pytest.raises(MalformedError, match=says):
-            vocabulary.facts(bad, "item")
+            vocabulary.facts(bad, "item")  # type: ignore[arg-type]
 
 
 def test_what_the_gateway_finds_out_is_stated_by_nobody() -> None:
