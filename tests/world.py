@@ -311,12 +311,21 @@ def run_cli(*args: str, check: bool = True) -> "subprocess.CompletedProcess[str]
 
 
 PLAIN: dict[str, Json] = {
+    "item.crimes": ["war_crimes"],
     "item.consent.status": "granted",
     "item.consent.scope": "any",
     "item.consent.purposes": ["criminal"],
+    "item.consent.excluded": [],
+    "item.consent.limits": [],
     "item.consent.no_death_penalty": False,
     "item.witness_protected": False,
     "item.sgbv": False,
+    "item.identifies": [],
+    "item.personal_data": "ordinary",
+    "item.originator_control": "none",
+    "item.lead_only": False,
+    "item.tlp": "AMBER",
+    "item.police_codes": [],
     "item.has_embargo": False,
 }
 """Facts with which the shipped policy permits an item to a competent abolitionist authority."""

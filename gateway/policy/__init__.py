@@ -24,6 +24,7 @@ from gateway.policy.jurisdictions import (
 from gateway.policy.load import load
 from gateway.policy.obligations import terms_json
 from gateway.policy.rules import Effect, Reason, Rule
+from gateway.policy.sources import Sources, source_facts
 from gateway.policy.text import Value, read
 from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
 
@@ -44,6 +45,7 @@ __all__ = [
     "Register",
     "Result",
     "Rule",
+    "Sources",
     "Value",
     "Verdict",
     "Vocabulary",
@@ -60,6 +62,7 @@ __all__ = [
     "recipient_facts",
     "register_json",
     "run",
+    "source_facts",
     "terms_json",
     "to_json",
     "unmet",

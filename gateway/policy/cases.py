@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.kernel.encoding import Json
+from gateway.kernel.errors import MalformedError
 from gateway.policy.decide import Decision, PolicySet
 from gateway.policy.obligations import terms_json
 from gateway.policy.rules import Effect
@@ -11,6 +12,8 @@ from gateway.policy.text import Value, read
 from gateway.policy.vocabulary import TODAY, Fact, Vocabulary, is_date
 
 FOLDER = "tests/"
+SHARED = "tests/cases.yaml"
+"""Its base is that of every file that has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,19 @@ class Result:
 def run(policy: PolicySet, files: Mapping[str, bytes]) -> Iterator[Result]:
     """Run every case of tests/*.yaml. Raises MalformedError for a case that cannot be read."""
     for name in sorted(n for n in files if n.startswith(FOLDER) and n.endswith(".yaml")):
-        parts = read(name, files[name]).mapping({"base", "cases"})
-        base = _facts(parts["base"], policy.vocabulary)
+        parts = read(name, files[name]).mapping({"cases"}, frozenset({"base"}))
+        base = _facts(parts["base"] if "base" in parts else _shared(files), policy.vocabulary)
         for case in parts["cases"].sequence():
             yield _run(policy, base, case)
+
+
+def _shared(files: Mapping[str, bytes]) -> Value:
+    """Return the base that files share. Raises MalformedError if there is none."""
+    if SHARED not in files:
+        raise MalformedError(
+            f"{SHARED} is missing, and with it the base of the cases", field=SHARED
+        )
+    return read(SHARED, files[SHARED]).mapping({"base", "cases"})["base"]
 
 
 def _run(policy: PolicySet, base: Mapping[str, Fact | None], case: Value) -> Result:

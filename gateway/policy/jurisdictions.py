@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import MalformedError
+from gateway.policy.sources import Sources, load_sources
 from gateway.policy.text import Value, read
-from gateway.policy.vocabulary import Fact, Vocabulary, is_date
+from gateway.policy.vocabulary import Fact, Vocabulary, read_date
 
 FOLDER = "jurisdictions/"
 _OPTIONAL = frozenset({"valid_from", "valid_to", "case", "authority"})
@@ -40,12 +41,17 @@ class Attested:
         return self.valid_from is None or self.valid_from <= today
 
 
-Register = Mapping[str, tuple[Attested, ...]]
+class Register(dict[str, tuple[Attested, ...]]):
+    """What is on file: facts about recipients by jurisdiction code, and the terms of the *sources*."""
+
+    def __init__(self, sources: Sources | None = None) -> None:
+        super().__init__()
+        self.sources: Sources = sources or {}
 
 
 def load_register(files: Mapping[str, bytes], vocabulary: Vocabulary) -> Register:
-    """Read jurisdictions/*.yaml into a register by jurisdiction code. Raises MalformedError."""
-    register: dict[str, tuple[Attested, ...]] = {}
+    """Read jurisdictions/*.yaml and sources/*.yaml into a register. Raises MalformedError."""
+    register = Register(load_sources(files, vocabulary))
     for name in sorted(n for n in files if n.startswith(FOLDER) and n.endswith(".yaml")):
         value = read(name, files[name]).mapping({"jurisdiction", "name", "facts"})
         code = value["jurisdiction"].text()
@@ -56,7 +62,7 @@ def load_register(files: Mapping[str, bytes], vocabulary: Vocabulary) -> Registe
 
 
 def recipient_facts(
-    register: Register,
+    register: Mapping[str, Sequence[Attested]],
     jurisdiction: str,
     authority: str,
     case: str,
@@ -109,19 +115,11 @@ def _fact(spec: Value, vocabulary: Vocabulary) -> Attested:
         path=attribute.path,
         value=attribute.literal(parts["value"]),
         evidence=parts["evidence"].text(),
-        valid_from=_date(parts.get("valid_from")),
-        valid_to=_date(parts.get("valid_to")),
+        valid_from=read_date(parts.get("valid_from")),
+        valid_to=read_date(parts.get("valid_to")),
         case=parts["case"].text() if "case" in parts else None,
         authority=parts["authority"].text() if "authority" in parts else None,
     )
-
-
-def _date(value: Value | None) -> str | None:
-    if value is None:
-        return None
-    if not is_date(value.text()):
-        raise value.fail("expected a date such as 2026-11-23")
-    return value.text()
 
 
 def register_json(register: Register) -> Json:

@@ -164,6 +164,13 @@ def is_date(text: str) -> bool:
         return False
 
 
+def read_date(value: Value | None) -> str | None:
+    """Read a date, if there is one. Raises MalformedError."""
+    if value is not None and not is_date(value.text()):
+        raise value.fail("expected a date such as 2026-11-23")
+    return None if value is None else value.text()
+
+
 def read_vocabulary(value: Value) -> Vocabulary:
     """Read vocabulary.yaml. Raises MalformedError."""
     attributes = value.mapping({"attributes"})["attributes"].members()

@@ -240,6 +240,14 @@ share_events = Table(
     _digest("order_digest", nullable=True),
     _at(),
 )
+releases = Table(
+    "releases",
+    metadata,
+    _id("share", ForeignKey("shares.id"), primary_key=True),
+    _id("recipient"),
+    Column("reference", String(128), nullable=False),
+    _int("given"),
+)
 decisions = Table(
     "decisions",
     metadata,
@@ -478,6 +486,7 @@ declared = Table(
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
+Index("ix_releases_recipient", releases.c.recipient, releases.c.reference)
 Index("ix_servings_share", servings.c.share)
 Index("ix_clearances_share", clearances.c.share)
 Index("ix_package_items_item", package_items.c.item)
@@ -523,6 +532,7 @@ APPEND_ONLY = (
     "items",
     "packages",
     "share_events",
+    "releases",
     "decisions",
     "clearances",
     "headers",

@@ -15,6 +15,7 @@ from gateway.exchange.directory import Directory, Root, open_set
 from gateway.kernel.errors import UnavailableError
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
+from gateway.policy import Register
 from gateway.settings import Settings
 from gateway.store import grants, ledger, postgres, sets, uploads
 from gateway.store.blobs import LocalBlobs
@@ -106,7 +107,7 @@ def _build(
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
         now=clock,
-        sets=Sets(root, directory, data, None, {}),
+        sets=Sets(root, directory, data, None, Register()),
         proposal_days=config.proposal_days,
         displaced=displaced,
         upload_quota=config.upload_quota,

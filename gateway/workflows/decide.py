@@ -19,16 +19,18 @@ from gateway.policy import (
     Fact,
     Outcome,
     PolicySet,
+    Sources,
     explain,
     explain_to_recipient,
     join,
     missing,
     recipient_facts,
+    source_facts,
     to_json,
     unmet,
 )
 from gateway.store import facts as stated
-from gateway.store import rfas, shares, uploads
+from gateway.store import releases, rfas, shares, uploads
 from gateway.store.facts import Attestation
 from gateway.store.uploads import Sealed
 from gateway.workflows.gateway import Gateway, Sets
@@ -42,13 +44,15 @@ _ADMITTED = frozenset({RfaState.REVIEW, RfaState.CLARIFICATION, RfaState.ANSWERE
 class Ruling:
     """A decision with what it was made on. *outcome* has clearances and circumstances applied;
     *lacking* is what a hold still wants, *unmet* are obligations that the circumstances leave unmet,
-    by kind; *good_until* is the last day on which the same facts count.
+    by kind; *given* is how many items the recipient has for the case with these; *good_until* is the
+    last day on which the same facts count.
     """
 
     decision: Decision
     outcome: Outcome
     lacking: dict[str, int]
     unmet: dict[str, tuple[str, ...]]
+    given: int
     facts: list[dict[str, Json]]
     explanation: str
     good_until: str | None
@@ -80,18 +84,19 @@ def rule(
         raise UnavailableError("no policy set is in force: everything is denied until one loads")
     today = now.date().isoformat()
     shared, ends = _shared_facts(sets, conn, package, recipient, today)
-    every = [
-        {**_item_facts(sets.policy, facts), "item.product": package.product.value, **shared}
-        for facts in item_facts(conn, package.items)
-    ]
+    count = _given(conn, package, recipient, share)
+    shared["context.items_given"] = count
+    items = _items(sets.policy, sets.register.sources, conn, package, today)
+    every = [{**said, **shared} for said, _ in items]
+    ends = min(filter(None, (ends, *(until for _, until in items))), default=None)
     single = [sets.policy.decide(facts, today) for facts in every]
     decision = join(sets.policy, single)
-    given = shares.clearances_of(conn, share) if share else []
+    cleared = shares.clearances_of(conn, share) if share else []
     assurances = shared.get("recipient.assurances", frozenset())
     on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
     held = decision.outcome is Outcome.HOLD
-    bitten = unmet(sets.policy, single, decision, _circumstances(package, recipient))
-    lacking = missing(decision, given, requester, on_file) if held else {}
+    bitten = unmet(sets.policy, single, decision, _circumstances(package, recipient, count))
+    lacking = missing(decision, cleared, requester, on_file) if held else {}
     worst = next(
         i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
     )
@@ -100,6 +105,7 @@ def rule(
         outcome=_outcome(decision, lacking, bitten),
         lacking=lacking,
         unmet=bitten,
+        given=count,
         facts=[to_json(facts) for facts in every],
         explanation=explain(sets.policy, single[worst], every[worst], today),
         good_until=min(filter(None, (decision.good_until, ends)), default=None),
@@ -116,14 +122,22 @@ def _outcome(
     return Outcome.PERMIT if held and not lacking else decision.outcome
 
 
-def _circumstances(package: MakePackage, recipient: Party) -> Circumstances:
+def _given(conn: Connection, package: MakePackage, recipient: Party, share: str | None) -> int:
+    """Return how many items the recipient has for the case with these; of a released share, had then."""
+    then = releases.given(conn, share) if share is not None else None
+    if then is not None:
+        return then
+    return releases.with_these(conn, recipient.id, package.basis.case, package.items)
+
+
+def _circumstances(package: MakePackage, recipient: Party, given: int) -> Circumstances:
     """Return what is known of the share beside its facts."""
     count = len(package.items)
     return Circumstances(
         supports=frozenset(recipient.supports),
         removed=(frozenset(),) * count,
         marked=("none",) * count,
-        given=count,
+        given=given,
     )
 
 
@@ -161,6 +175,21 @@ def _item_facts(policy: PolicySet, stated_facts: Mapping[str, Json]) -> dict[str
         fact = _known(policy, path, value)
         if fact is not None and path.startswith("item."):
             found[path] = fact
+    return found
+
+
+def _items(
+    policy: PolicySet, sources: Sources, conn: Connection, package: MakePackage, today: str
+) -> list[tuple[dict[str, Fact], str | None]]:
+    """Return each item's facts with its source's terms in place, and the last day on which these count."""
+    changed = stated.amended(conn, package.items)
+    found: list[tuple[dict[str, Fact], str | None]] = []
+    for item in uploads.deposited(conn, package.items):
+        stands = changed.get(item.item, item.facts)
+        amended = frozenset(p for p in {*item.facts, *stands} if item.facts.get(p) != stands.get(p))
+        said, until = source_facts(sources, _item_facts(policy, stands), today, amended)
+        own: dict[str, Fact] = {"item.product": package.product.value, "item.suite": item.suite}
+        found.append(({**said, **own}, until))
     return found
 
 

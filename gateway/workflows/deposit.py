@@ -201,7 +201,7 @@ def complete(gateway: Gateway, signed: Signed, upload_id: str) -> Answer:
         raise MalformedError("expected the completion of this upload", field="/act")
     policy = gateway.sets.policy
     if policy is not None:
-        policy.vocabulary.facts(act.facts, "item")
+        policy.vocabulary.facts(act.facts, "item", stated=True)
     with gateway.lock(upload_id):
         made = _seal_upload(gateway, signed, act)
         return perform(

@@ -24,7 +24,7 @@ def attest(gateway: Gateway, signed: Signed) -> Answer:
     act = read_act(signed)
     if not isinstance(act, Attest):
         raise MalformedError("expected an attestation", field="/act/type")
-    _policy(gateway).vocabulary.facts({act.fact: act.value}, "recipient")
+    _policy(gateway).vocabulary.facts({act.fact: act.value}, "recipient", stated=True)
     known = _policy(gateway).vocabulary.attributes["recipient.jurisdiction"].values
     if act.jurisdiction not in known:
         raise MalformedError(f"no jurisdiction {act.jurisdiction}", field="/act/jurisdiction")
@@ -86,7 +86,7 @@ def amend(gateway: Gateway, signed: Signed, item: str) -> Answer:
     act = read_act(signed)
     if not isinstance(act, Amend) or act.item != item:
         raise MalformedError("expected an amendment of this item", field="/act")
-    _policy(gateway).vocabulary.facts(act.facts, "item")
+    _policy(gateway).vocabulary.facts(act.facts, "item", stated=True)
     now = gateway.now()
 
     def work(tx: Transaction) -> Answer:

@@ -15,7 +15,7 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.policy import Outcome
-from gateway.store import orders, shares, uploads
+from gateway.store import orders, releases, shares, uploads
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import check_suite
@@ -73,6 +73,9 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
             order=signed.order.digest,
             at=now,
         )
+        if permitted:
+            case = package.basis.case
+            releases.keep(tx.conn, share.id, share.recipient, case, ruling.given)
         return answer_about(tx.conn, share.id, ruling)
 
     answer = perform(gateway, signed, work)

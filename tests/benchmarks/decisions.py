@@ -23,7 +23,12 @@ def _facts(register: Register, today: str) -> Mapping[str, Fact]:
     about, _ = recipient_facts(register, "XA", "xa-prosecutor", "case-1", today)
     context = {"mode": "proactive", "purpose": "criminal", "case": "case-1"}
     named: dict[str, Fact] = {f"context.{name}": value for name, value in context.items()}
-    return {**said, **about, **named, "item.product": "evidence"}
+    own: dict[str, Fact] = {
+        "item.product": "evidence",
+        "item.suite": "pq",
+        "context.items_given": 1,
+    }
+    return {**said, **about, **named, **own}
 
 
 def policy(plan: Plan, _: Path) -> Iterator[Figure | Absent]:

@@ -48,12 +48,21 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 FACTS = """'*':
+  item.crimes: [war_crimes]
   item.consent.status: %s
   item.consent.scope: any
   item.consent.purposes: [criminal]
+  item.consent.excluded: []
+  item.consent.limits: []
   item.consent.no_death_penalty: false
   item.witness_protected: false
   item.sgbv: %s
+  item.identifies: []
+  item.personal_data: ordinary
+  item.originator_control: none
+  item.lead_only: false
+  item.tlp: AMBER
+  item.police_codes: []
   item.has_embargo: false
 """
 

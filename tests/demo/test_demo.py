@@ -68,6 +68,8 @@ def change_policy(folder: Path, fates: dict[str, str]) -> None:
         facts["recipient.competent"]["value"] = fate != "incompetent"
         facts["recipient.fair_trial"]["value"] = "excluded" if fate == "unfair" else "ok"
         facts["recipient.assurances"]["value"] = ["specialty"]
+        facts["recipient.in_absentia"]["value"] = "none"
+        facts["recipient.data_protection"]["value"] = "adequate"
         kept = [
             f for f in facts.values() if fate != "unknown" or f["fact"] != "recipient.competent"
         ]

@@ -66,7 +66,8 @@ def small(*rules: dict[str, object]) -> PolicySet:
 
 def test_every_case_that_lives_beside_the_rules_passes() -> None:
     results = list(run(POLICY, FILES))
-    assert len(results) >= 37
+    assert len(results) >= 181
+    assert len({r.id for r in results}) == len(results), "an id stands for one case"
     assert [(r.id, r.differences) for r in results if r.differences] == []
 
 
@@ -82,6 +83,17 @@ def test_a_wrong_expectation_is_reported_with_its_difference() -> None:
             b"context.today: 2026-05-01", b"context.today: null"
         )
         list(run(POLICY, {"tests/cases.yaml": spoilt}))
+
+
+def test_a_file_of_cases_has_a_base_of_its_own_or_that_of_the_shared_file() -> None:
+    theme = b"cases: [{id: a, expect: {outcome: permit}}]"
+    files = {"tests/cases.yaml": FILES["tests/cases.yaml"], "tests/zz.yaml": theme}
+    assert [r.id for r in run(POLICY, files) if r.place.startswith("tests/zz.yaml")] == ["a"]
+    own = theme + b"\nbase: {context.today: 2026-05-01}"
+    (result,) = run(POLICY, {"tests/zz.yaml": own})
+    assert result.differences == ("outcome is deny, expected permit",)
+    with pytest.raises(MalformedError, match=r"tests/cases\.yaml is missing"):
+        list(run(POLICY, {"tests/zz.yaml": theme}))
 
 
 def test_known_ways_to_fail_open_fail_closed() -> None:
@@ -315,11 +327,12 @@ def test_every_operator_has_its_three_valued_meaning(
         ),
         (
             "vocabulary.yaml",
-            "{type: date, label: the end of the embargo}",
+            "{type: date, optional: true, label: the end of the embargo}",
             "{type: int, min: a, max: 3, label: l}",
             "",
             "integer",
         ),
+        ("vocabulary.yaml", "derived: true", "derived: yes", "", "true or false"),
         ("obligations.yaml", "join: roles", "join: rols", "", "roles"),
         ("obligations.yaml", "phase: before", "phase: befor", "", "before"),
         ("obligations.yaml", "{join: min,", "{join: min, values: [a],", "", "min has none"),
@@ -526,16 +539,34 @@ def test_a_share_is_its_worst_item_with_every_obligation() -> None:
 
 def _permitted() -> dict[str, Fact]:
     return {
+        "item.product": "evidence",
+        "item.crimes": frozenset({"war_crimes"}),
         "item.consent.status": "granted",
         "item.consent.purposes": frozenset({"criminal"}),
         "item.consent.scope": "any",
+        "item.consent.excluded": frozenset(),
+        "item.consent.limits": frozenset(),
+        "item.consent.no_death_penalty": False,
         "item.witness_protected": False,
         "item.sgbv": False,
+        "item.identifies": frozenset(),
+        "item.personal_data": "ordinary",
+        "item.originator_control": "none",
+        "item.lead_only": False,
+        "item.tlp": "AMBER",
+        "item.police_codes": frozenset(),
         "item.has_embargo": False,
+        "recipient.jurisdiction": "XA",
         "recipient.competent": True,
+        "recipient.crimes": frozenset({"war_crimes"}),
         "recipient.death_penalty": "abolished",
         "recipient.fair_trial": "ok",
-        "item.consent.no_death_penalty": False,
+        "recipient.in_absentia": "none",
+        "recipient.torture_risk": "low",
+        "recipient.assurances": frozenset({"specialty"}),
+        "recipient.data_protection": "adequate",
+        "recipient.arrangements": frozenset({"mutual_assistance"}),
+        "context.items_given": 1,
         "context.mode": "requested",
         "context.purpose": "criminal",
         "context.rfa.of_recipient": True,
@@ -557,6 +588,7 @@ def test_a_recipient_learns_a_category_and_never_a_rule() -> None:
 
 def test_the_internal_explanation_names_rule_basis_and_facts() -> None:
     facts = {**_permitted(), "recipient.death_penalty": "retained", "item.sgbv": True}
+    del facts["recipient.assurances"]
     text = explain(POLICY, POLICY.decide(facts, "2026-05-01"), facts, "2026-05-01")
     for part in (
         "rights.death_penalty",
@@ -592,6 +624,13 @@ def test_facts_of_a_deposit_are_checked_against_the_vocabulary() -> None:
     ):
         with pytest.raises(MalformedError, match=says):
             vocabulary.facts(bad, "item")  # type: ignore[arg-type]
+
+
+def test_what_the_gateway_finds_out_is_stated_by_nobody() -> None:
+    found = {"item.suite": "pq"}
+    assert POLICY.vocabulary.facts(found, "item") == found
+    with pytest.raises(MalformedError, match="found out by the gateway"):
+        POLICY.vocabulary.facts(found, "item", stated=True)
 
 
 def test_an_assurance_counts_for_its_case_and_until_it_lapses() -> None:

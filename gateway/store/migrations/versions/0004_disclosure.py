@@ -1,4 +1,6 @@
-"""Signed policy sets, derivatives, signed terms, what is kept back."""
+"""Signed policy sets, derivatives, signed terms, what is kept back, how much was given."""
+
+import json
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +11,7 @@ revision = "0004"
 down_revision = "0003"
 APPEND_ONLY = (
     "policy_bundles", "policy_signoffs", "derivatives", "signed_terms", "withheld", "withheld_reviews",
+    "releases",
 )
 
 
@@ -98,5 +101,37 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('withheld', name=op.f('pk_withheld_reviews')),
     sa.UniqueConstraint('id', name=op.f('uq_withheld_reviews_id'))
     )
+    op.create_table('releases',
+    sa.Column('share', sa.String(length=40), nullable=False),
+    sa.Column('recipient', sa.String(length=40), nullable=False),
+    sa.Column('reference', sa.String(length=128), nullable=False),
+    sa.Column('given', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.ForeignKeyConstraint(['share'], ['shares.id'], name=op.f('fk_releases_share')),
+    sa.PrimaryKeyConstraint('share', name=op.f('pk_releases'))
+    )
+    op.create_index('ix_releases_recipient', 'releases', ['recipient', 'reference'], unique=False)
+    _count_earlier(op.get_bind())
     for statement in tables.guards(op.get_bind().dialect.name, APPEND_ONLY):
         op.execute(statement)
+
+
+def _count_earlier(conn: sa.Connection) -> None:
+    """Count what was released before this table was there, in the order of the ledger."""
+    earlier = conn.execute(
+        sa.text(
+            "SELECT s.id, s.recipient, s.package, o.body FROM share_events v"
+            " JOIN entries e ON e.eid = v.entry JOIN shares s ON s.id = v.share"
+            " JOIN packages p ON p.id = s.package JOIN orders o ON o.digest = p.order_digest"
+            " WHERE v.state = 'released' ORDER BY e.idx"
+        )
+    ).all()
+    had: dict[tuple[str, str], set[str]] = {}
+    for share, recipient, package, body in earlier:
+        reference = json.loads(bytes(body))["act"]["basis"]["case"]
+        holding = sa.text("SELECT item FROM package_items WHERE package = :package")
+        items = had.setdefault((recipient, reference), set())
+        items.update(row.item for row in conn.execute(holding, {"package": package}))
+        row = {"share": share, "recipient": recipient, "reference": reference, "given": len(items)}
+        conn.execute(
+            sa.text("INSERT INTO releases VALUES (:share, :recipient, :reference, :given)"), row
+        )
