@@ -19,11 +19,12 @@ from gateway.kernel.ids import new_id
 PART = 8 << 20  # bytes
 TUS = {"Tus-Resumable": "1.0.0"}
 Progress = Callable[[int], None]
+_ORIGINAL = Relation()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to deposit, and what is to be said of it. *relation* is what it is to an item deposited."""
+    """A file to deposit, and what is to be said of it. *relation*: what it is to an item deposited before."""
 
     path: Path
     name: str
@@ -32,7 +33,7 @@ class Source:
     facts: Mapping[str, Json]
     handling: str
     suite: Literal["pq", "classic"]
-    relation: Relation = Relation()
+    relation: Relation = _ORIGINAL
 
 
 @dataclass(frozen=True, slots=True)

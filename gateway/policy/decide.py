@@ -216,7 +216,9 @@ def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str,
         [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in rules
     ]
     said.sort(key=str)
-    return digest_of({"asked": what, "rules": said, "facts": _read_by((r for r, _ in rules), seen)})
+    reads: dict[str, Json] = dict.fromkeys(_paths_of(r for r, _ in rules))  # null: not recorded
+    facts = reads | _read_by((r for r, _ in rules), seen)
+    return digest_of({"asked": what, "rules": said, "facts": facts})
 
 
 def _share_of(term: Term, word: str) -> Json:
@@ -251,8 +253,12 @@ def _basis(
 
 def _read_by(rules: Iterable[Rule], seen: Mapping[str, Fact]) -> dict[str, Json]:
     """Return the recorded facts that rules read, without the clock."""
-    read = {a.path for rule in rules for a in attributes(rule.when)} - {TODAY}
-    return to_json({path: seen[path] for path in sorted(read) if path in seen})
+    return to_json({path: seen[path] for path in sorted(_paths_of(rules)) if path in seen})
+
+
+def _paths_of(rules: Iterable[Rule]) -> set[str]:
+    """Return what rules read, without the clock."""
+    return {a.path for rule in rules for a in attributes(rule.when)} - {TODAY}
 
 
 _RANK = {Outcome.PERMIT: 0, Outcome.HOLD: 1, Outcome.DENY: 2}

@@ -70,6 +70,8 @@ class Item:
     id: str
     size: int
     facts: dict[str, Json]
+    sha256: str = ""
+    removed: frozenset[str] = frozenset()  # with what its originals had lost before
 
 
 @dataclass
@@ -192,7 +194,7 @@ class Model:
             return "the source refused"
         if facts.get("item.consent.scope") == "named" and state not in named:
             return "the source named others"
-        if facts.get("item.witness_protected") is True and facts.get("item.redacted") is not True:
+        if facts.get("item.witness_protected") is True and "witness_identity" not in item.removed:
             return "a protected witness is shown"
         if facts.get("item.has_embargo") is True:
             until = str(facts.get("item.embargo_until", "9999-12-31"))
