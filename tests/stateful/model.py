@@ -70,8 +70,8 @@ class Item:
     id: str
     size: int
     facts: dict[str, Json]
-    sha256: str = ""
     removed: frozenset[str] = frozenset()  # with what its originals had lost before
+    marked: frozenset[str] = frozenset()  # for which authorities, with its originals' marks
 
 
 @dataclass
@@ -177,6 +177,8 @@ class Model:
         for item in package.items:
             if why := self._item_barred(item, state, today):
                 return why
+            if item.marked - {to}:
+                return "the copy is marked for another authority"
         if state == "XD" and not self._attested("recipient.assurances", state, package, today):
             return "the death penalty is retained, and no assurance is on file"
         if state == "XB" and self.excluded and not self._reviewed(state, package, today):
