@@ -213,12 +213,16 @@ def bases(
 def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]) -> str:
     kind, _, word = what.partition(":")
     said: list[Json] = [
-        [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in rules
+        [rule.id, value, _share_of(rule.terms[kind], word), _reads(rule, seen)]
+        for rule, value in rules
     ]
     said.sort(key=str)
-    reads: dict[str, Json] = dict.fromkeys(_paths_of(r for r, _ in rules))  # null: not recorded
-    facts = reads | _read_by((r for r, _ in rules), seen)
-    return digest_of({"asked": what, "rules": said, "facts": facts})
+    return digest_of({"asked": what, "rules": said})
+
+
+def _reads(rule: Rule, seen: Mapping[str, Fact]) -> dict[str, Json]:
+    """Return all that a rule reads but the clock; null is what is not recorded."""
+    return {**dict.fromkeys(_paths_of([rule])), **_read_by([rule], seen)}
 
 
 def _share_of(term: Term, word: str) -> Json:
