@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 
-from gateway.cli.demo import redaction
 from gateway.cli.demo.scenario import Package, Planned, Scenario
 from gateway.cli.demo.stage import CommandError, Stage
 
@@ -101,6 +100,8 @@ class Play:
 
     def _redact(self, basis: list[str]) -> None:
         """Have a file redacted and that attested; the original could go to nobody."""
+        from gateway.cli.demo import redaction
+
         plan = self.scenario.redaction
         assert plan is not None, "a scenario with a redacted package says how"
         file = self._one(plan.file)
