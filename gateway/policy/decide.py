@@ -214,9 +214,8 @@ def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str,
     kind, _, word = what.partition(":")
     said: list[Json] = [
         [rule.id, value, _share_of(rule.terms[kind], word), _reads(rule, seen)]
-        for rule, value in rules
+        for rule, value in sorted(rules, key=lambda one: one[0].id)
     ]
-    said.sort(key=str)
     return digest_of({"asked": what, "rules": said})
 
 
