@@ -268,6 +268,13 @@ def _facts(books: Books) -> None:
     orders = books.by("item.amended", "order")
     for row in books.rows(tables.amendments):
         books.claim(orders[row.order_digest].id, ["item.amended"], subject=row.item)
+    derived = books.by("item.derived", "order")
+    for row in books.rows(tables.derivatives):
+        said = books.claim(
+            derived[row.order_digest].id, ["item.derived"], subject=row.item, actor=row.actor,
+            time=exact(row.at), recipient=None,
+        )["content"]  # fmt: skip
+        assert said == {"original": row.original, "attestation": hex_sha256(row.attestation)}
     for row in books.rows(tables.declared):
         data = parse_json(row.data)
         said = books.claim(row.entry, [f"declared.{row.kind}"], subject=row.declaration)["content"]

@@ -132,14 +132,27 @@ def end(
 
 @item.command("facts")
 def item_facts(item_id: ItemId, as_: Path = As, json: bool = Json) -> None:
-    """Show an item's facts as they stand."""
+    """Show an item's facts as they stand, what it was made from and what was made from it."""
 
     async def work(session: Any) -> dict[str, Any]:
         return dict((await session.get(f"/v1/items/{item_id}")).json())
 
     made = run(with_session(as_, work))
     lines = [f"{name}: {value}" for name, value in sorted(made["facts"].items())]
-    show(made, "\n".join(lines) or "nothing is stated of it", as_json=json)
+    lines = lines or ["nothing is stated of it"]
+    if made["derivation"]:
+        lines.append(f"made from {made['derivation']['original']}: {_done(made['derivation'])}")
+    lines += [f"{one['item']} was made from it: {_done(one)}" for one in made["derivatives"]]
+    show(made, "\n".join(lines), as_json=json)
+
+
+def _done(derivation: dict[str, Any]) -> str:
+    """Return in words what was done to a derivative."""
+    removed = ", ".join(derivation["removed"])
+    parts = [f"without {removed}"] if removed else []
+    if derivation["recipient"]:
+        parts.append(f"{derivation['mark']} mark for {derivation['recipient']}")
+    return "; ".join([*parts, f"attested by {derivation['actor']}"])
 
 
 @item.command("amend")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from gateway.client.session import Session
-from gateway.exchange.acts import Complete, Deposit, OpenUpload, Particulars
+from gateway.exchange.acts import Complete, Deposit, OpenUpload, Particulars, Relation
 from gateway.exchange.parse import build, plain
 from gateway.kernel.encoding import Json, canonical_json, digest_of
 from gateway.kernel.errors import ConflictError, NotFoundError, VerificationError
@@ -19,11 +19,12 @@ from gateway.kernel.ids import new_id
 PART = 8 << 20  # bytes
 TUS = {"Tus-Resumable": "1.0.0"}
 Progress = Callable[[int], None]
+_ORIGINAL = Relation()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to deposit, and what is to be said of it."""
+    """A file to deposit, and what is to be said of it. *relation*: what it is to an item deposited before."""
 
     path: Path
     name: str
@@ -32,6 +33,7 @@ class Source:
     facts: Mapping[str, Json]
     handling: str
     suite: Literal["pq", "classic"]
+    relation: Relation = _ORIGINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ async def _deposit(
             evidence_number=source.evidence_number,
             size=digests.size,
             sha256=digests.sha256,
+            relation=source.relation,
         ),
         facts=dict(source.facts),
         handling=source.handling,

@@ -23,7 +23,7 @@ from gateway.exchange.deposit_acts import (
     Relation,
     RelationKind,
 )
-from gateway.exchange.derivation_acts import DerivationCheck, Derive
+from gateway.exchange.derivation_acts import DerivationCheck, Derive, relation_to
 from gateway.exchange.directory import Actor, Directory
 from gateway.exchange.fact_acts import Amend, Attest, EndAttestation, Evidence
 from gateway.exchange.history_acts import Declare
@@ -113,6 +113,7 @@ __all__ = [
     "check_name",
     "check_rights",
     "judge",
+    "relation_to",
 ]
 
 

@@ -5,11 +5,13 @@ neither original nor derivative in clear. What it enforces is that a person atte
 exactly these bytes, and that the checks she names passed.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
 
 from gateway.exchange.bounds import must_be_digest, must_be_id, must_have_text
+from gateway.exchange.deposit_acts import Relation, RelationKind
 
 MAX_CHECKS = 64
 MAX_REMOVED = 64
@@ -66,3 +68,8 @@ class Derive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="item.
             raise ValueError(f"a derivation names 1 to {MAX_CHECKS} checks")
         if not all(check.passed for check in self.checks):
             raise ValueError("a check of the derivative failed")
+
+
+def relation_to(original: str, removed: Collection[str]) -> Relation:
+    """Return the relation with which a derivative is deposited: without something, or only marked."""
+    return Relation(RelationKind.REDACTION if removed else RelationKind.COPY, original)

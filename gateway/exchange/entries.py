@@ -31,6 +31,7 @@ class Kind(StrEnum):
     SHARE_RESUMED = "share.resumed"
     SHARE_EXPIRED = "share.expired"
     ITEM_AMENDED = "item.amended"
+    ITEM_DERIVED = "item.derived"
     FACT_ATTESTED = "fact.attested"
     FACT_ENDED = "fact.ended"
     RFA_RECEIVED = "rfa.received"

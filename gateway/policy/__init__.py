@@ -10,7 +10,14 @@ from gateway.policy.decide import (
     facts_digest,
     join,
 )
-from gateway.policy.enforce import Circumstances, reasons_of, unmet
+from gateway.policy.enforce import (
+    REDACT,
+    WATERMARK,
+    Circumstances,
+    explain_unmet,
+    reasons_of,
+    unmet,
+)
 from gateway.policy.explain import explain, explain_to_recipient
 from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.jurisdictions import (
@@ -30,7 +37,9 @@ from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
 
 __all__ = [
     "ENGINE",
+    "REDACT",
     "TODAY",
+    "WATERMARK",
     "Attested",
     "Circumstances",
     "Clearance",
@@ -52,6 +61,7 @@ __all__ = [
     "check_codes",
     "explain",
     "explain_to_recipient",
+    "explain_unmet",
     "facts_digest",
     "join",
     "load",

@@ -162,11 +162,16 @@ def bases(
 
 def _asked_by(what: str, rules: Sequence[tuple[Rule, Truth]], seen: Mapping[str, Fact]) -> str:
     kind, _, word = what.partition(":")
-    by_id = sorted(rules, key=_name)
     said: list[Json] = [
-        [rule.id, value, _share_of(rule.terms[kind], word)] for rule, value in by_id
+        [rule.id, value, _share_of(rule.terms[kind], word), _reads(rule, seen)]
+        for rule, value in sorted(rules, key=_name)
     ]
-    return digest_of({"asked": what, "rules": said, "facts": _read_by((r for r, _ in rules), seen)})
+    return digest_of({"asked": what, "rules": said})
+
+
+def _reads(rule: Rule, seen: Mapping[str, Fact]) -> dict[str, Json]:
+    """Return all that a rule reads but the clock; null is what is not recorded."""
+    return {**dict.fromkeys(_paths_of([rule])), **_read_by([rule], seen)}
 
 
 def _share_of(term: Term, word: str) -> Json:
@@ -200,8 +205,12 @@ def _basis(
 
 def _read_by(rules: Iterable[Rule], seen: Mapping[str, Fact]) -> dict[str, Json]:
     """Return the recorded facts that rules read, without the clock."""
-    read = {a.path for rule in rules for a in attributes(rule.when)} - {TODAY}
-    return to_json({path: seen[path] for path in sorted(read) if path in seen})
+    return to_json({path: seen[path] for path in sorted(_paths_of(rules)) if path in seen})
+
+
+def _paths_of(rules: Iterable[Rule]) -> set[str]:
+    """Return what rules read, without the clock."""
+    return {a.path for rule in rules for a in attributes(rule.when)} - {TODAY}
 
 
 _RANK = {Outcome.PERMIT: 0, Outcome.HOLD: 1, Outcome.DENY: 2}

@@ -14,20 +14,26 @@ from gateway.policy.obligations import words
 
 REDACT, WATERMARK, MAX_ITEMS = "redact", "watermark", "max_items"
 SUPPORT = "support"
+FOREIGN = "marked for another recipient"
+UNREADABLE = (
+    "unnamed"  # the term says nothing that could be met: a set joins this kind in another way
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of one share beside its facts; *removed* and *marked* by item, in order.
+    """What is known of one share beside its facts; *removed*, *marked* and *foreign* by item, in order.
 
     *supports*: the kinds of obligation that the recipient's endpoint has announced to honour.
     *removed*: what the item's attested derivation took out. *marked*: how it is marked for this very
-    recipient. *given*: how many items he has for this case, those of this share included.
+    recipient. *foreign*: it is marked for another one. *given*: how many items he has for this case,
+    those of this share included.
     """
 
     supports: frozenset[str]
     removed: Sequence[frozenset[str]]
     marked: Sequence[str]
+    foreign: Sequence[bool]
     given: int
 
 
@@ -45,7 +51,7 @@ def unmet(
         return {}
     found = {
         REDACT: _not_removed(single, circumstances.removed),
-        WATERMARK: _not_marked(policy, single, circumstances.marked),
+        WATERMARK: _not_marked(policy, single, circumstances),
         MAX_ITEMS: _too_many(decision, circumstances.given),
         SUPPORT: _not_honoured(policy, decision, circumstances.supports),
     }
@@ -58,26 +64,32 @@ def _not_removed(single: Sequence[Decision], removed: Sequence[frozenset[str]]) 
     for one, gone in zip(single, removed, strict=True):
         if REDACT in one.terms:
             asked = set(words(one.terms[REDACT]))
-            missing |= (asked - gone) if asked else {"unnamed"}
+            missing |= (asked - gone) if asked else {UNREADABLE}
     return tuple(sorted(missing))
 
 
 def _not_marked(
-    policy: PolicySet, single: Sequence[Decision], marked: Sequence[str]
+    policy: PolicySet, single: Sequence[Decision], circumstances: Circumstances
 ) -> tuple[str, ...]:
-    missing: set[str] = set()
-    for one, mark in zip(single, marked, strict=True):
-        asked = one.terms.get(WATERMARK)
-        if isinstance(asked, str):
-            order = policy.kinds[WATERMARK].values
-            if mark not in order or order.index(mark) < order.index(asked):
+    """Return which marks are missing; and whatever the rules ask, another recipient's copy is not his."""
+    missing = {FOREIGN} if any(circumstances.foreign) else set()
+    for one, mark in zip(single, circumstances.marked, strict=True):
+        if WATERMARK in one.terms:
+            asked, order = one.terms[WATERMARK], policy.kinds[WATERMARK].values
+            if not isinstance(asked, str):
+                missing.add(UNREADABLE)
+            elif mark not in order or order.index(mark) < order.index(asked):
                 missing.add(asked)
     return tuple(sorted(missing))
 
 
 def _too_many(decision: Decision, given: int) -> tuple[str, ...]:
-    limit = decision.terms.get(MAX_ITEMS)
-    return (f"{given} of {limit}",) if isinstance(limit, int) and given > limit else ()
+    if MAX_ITEMS not in decision.terms:
+        return ()
+    limit = decision.terms[MAX_ITEMS]
+    if not isinstance(limit, int):
+        return (UNREADABLE,)
+    return (f"{given} of {limit}",) if given > limit else ()
 
 
 def _not_honoured(
@@ -85,6 +97,36 @@ def _not_honoured(
 ) -> tuple[str, ...]:
     asked = {kind for kind in decision.terms if policy.kinds[kind].by_recipient}
     return tuple(sorted(asked - supports))
+
+
+def explain_unmet(unmet_: Mapping[str, Sequence[str]]) -> str:
+    """Say to the mechanism's own people what is unmet and what to do about it, a line for each kind."""
+    return "\n".join(f"- {kind}: {_TO_DO[kind](what)}" for kind, what in unmet_.items())
+
+
+def _redact(what: Sequence[str]) -> str:
+    return f"{_list(what)} not removed: deposit a redacted derivative and attest it: gateway redact"
+
+
+def _mark(what: Sequence[str]) -> str:
+    if FOREIGN in what:
+        return f"an item is {FOREIGN}: share what is not marked, or this recipient's own copy"
+    return f"no {_list(what)} mark for this recipient: deposit his own copy and attest it: gateway mark"
+
+
+def _fewer(what: Sequence[str]) -> str:
+    return f"more items than the rules allow ({_list(what)}): propose fewer"
+
+
+def _announce(what: Sequence[str]) -> str:
+    return f"the recipient's endpoint has not announced to honour {_list(what)}: ask for it"
+
+
+def _list(what: Sequence[str]) -> str:
+    return ", ".join(what)
+
+
+_TO_DO = {REDACT: _redact, WATERMARK: _mark, MAX_ITEMS: _fewer, SUPPORT: _announce}
 
 
 def reasons_of(unmet_: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """Clearances of a held share: approvals of distinct persons, and consultations with their evidence.
 
-Each is a signed order bound to item digests, recipient, obligation and basis digest; it is void when
-any of them changes.
+Each is a signed order bound to item digests, recipient, obligation and the basis on which that obligation
+is asked for; it is void when any of them changes.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.exchange.acts import Approve, Consult, MakePackage
@@ -68,17 +69,23 @@ def _check(
         raise ForbiddenError("who proposed a share does not clear it")
     if act.recipient != share.recipient or act.items != release_items(tx.conn, package):
         raise VerificationError("the clearance is of other items or another recipient")
-    asked_on = ruling.decision.bases.get(shares.obligation(act))
-    if asked_on is not None and act.basis != asked_on:
+    made = Clearance(signed.actor.id, shares.obligation(act), act.basis)
+    asked_on = ruling.decision.bases.get(made.obligation)
+    if asked_on is None:  # whatever seat it might free: nobody asked for it
+        raise _not_lacking(made, ruling.lacking)
+    if made.basis != asked_on:
         raise ConflictError("the facts or rules have changed: read the share and clear it anew")
     given = shares.clearances_of(tx.conn, share.id)
-    made = Clearance(signed.actor.id, shares.obligation(act), act.basis)
     if made in given:
         raise ConflictError("you have given this clearance already; another person must give hers")
     if made.obligation not in ruling.lacking and not _helps(ruling.decision, given, made, share):
-        lacking = ", ".join(ruling.lacking) or "nothing"
-        raise ConflictError(f"the share does not lack {made.obligation}; it lacks {lacking}")
+        raise _not_lacking(made, ruling.lacking)
     return share, package
+
+
+def _not_lacking(made: Clearance, lacking: Mapping[str, int]) -> ConflictError:
+    lacks = ", ".join(lacking) or "nothing"
+    return ConflictError(f"the share does not lack {made.obligation}; it lacks {lacks}")
 
 
 def _helps(decision: Decision, given: list[Clearance], made: Clearance, share: Share) -> bool:

@@ -7,12 +7,14 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection
 
 from gateway.exchange.acts import MakePackage
+from gateway.exchange.derivations import worth
 from gateway.exchange.parties import Party
 from gateway.exchange.rfas import State as RfaState
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableError
 from gateway.keyholder.vault import envelope_keys
 from gateway.policy import (
+    WATERMARK,
     Attested,
     Circumstances,
     Decision,
@@ -22,15 +24,17 @@ from gateway.policy import (
     Sources,
     explain,
     explain_to_recipient,
+    explain_unmet,
     join,
     missing,
+    reasons_of,
     recipient_facts,
     source_facts,
     to_json,
     unmet,
 )
+from gateway.store import derivatives, releases, rfas, shares, uploads
 from gateway.store import facts as stated
-from gateway.store import releases, rfas, shares, uploads
 from gateway.store.facts import Attestation
 from gateway.store.uploads import Sealed
 from gateway.workflows.gateway import Gateway, Sets
@@ -56,6 +60,11 @@ class Ruling:
     facts: list[dict[str, Json]]
     explanation: str
     good_until: str | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The categories of reason that its recipient may be told."""
+        return tuple(sorted({*self.decision.reasons, *reasons_of(self.unmet)}))
 
     def json(self) -> dict[str, Json]:
         """Return the ruling as it is recorded."""
@@ -95,7 +104,8 @@ def rule(
     assurances = shared.get("recipient.assurances", frozenset())
     on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
     held = decision.outcome is Outcome.HOLD
-    bitten = unmet(sets.policy, single, decision, _circumstances(package, recipient, count))
+    known = _circumstances(sets.policy, conn, package, recipient, count)
+    bitten = unmet(sets.policy, single, decision, known)
     lacking = missing(decision, cleared, requester, on_file) if held else {}
     worst = next(
         i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
@@ -107,7 +117,7 @@ def rule(
         unmet=bitten,
         given=count,
         facts=[to_json(facts) for facts in every],
-        explanation=explain(sets.policy, single[worst], every[worst], today),
+        explanation=_explained(explain(sets.policy, single[worst], every[worst], today), bitten),
         good_until=min(filter(None, (decision.good_until, ends)), default=None),
     )
 
@@ -130,13 +140,27 @@ def _given(conn: Connection, package: MakePackage, recipient: Party, share: str 
     return releases.with_these(conn, recipient.id, package.basis.case, package.items)
 
 
-def _circumstances(package: MakePackage, recipient: Party, given: int) -> Circumstances:
+def _explained(rules: str, bitten: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the explanation for the mechanism: first what stands against a share that rules let go."""
+    if not bitten:
+        return rules
+    return f"DENY: an obligation is not met\n{explain_unmet(bitten)}\nBy the rules alone: {rules}"
+
+
+def _circumstances(
+    policy: PolicySet, conn: Connection, package: MakePackage, recipient: Party, given: int
+) -> Circumstances:
     """Return what is known of the share beside its facts."""
-    count = len(package.items)
+    marks = policy.kinds[WATERMARK].values if WATERMARK in policy.kinds else ()
+    chains = derivatives.chains(conn, package.items)
+    found = [
+        worth([one.act for one in chains[item]], recipient.id, marks) for item in package.items
+    ]
     return Circumstances(
         supports=frozenset(recipient.supports),
-        removed=(frozenset(),) * count,
-        marked=("none",) * count,
+        removed=[one.removed for one in found],
+        marked=[one.mark for one in found],
+        foreign=[one.foreign for one in found],
         given=given,
     )
 
@@ -161,6 +185,8 @@ def check_suite(items: list[Sealed], recipient: Party, now: datetime) -> None:
 
 def to_recipient(ruling: Ruling) -> Json:
     """Return what the authority may be told of a refusal."""
+    if ruling.unmet:
+        return {"outcome": "not available", "reasons": [*ruling.reasons]}
     return explain_to_recipient(ruling.decision)
 
 

@@ -13,7 +13,7 @@ from gateway.policy import PolicySet
 from gateway.store import facts
 from gateway.store.facts import Attestation
 from gateway.store.writer import Transaction
-from gateway.workflows import suspend
+from gateway.workflows import derive, suspend
 from gateway.workflows.decide import item_facts
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.standing import authority
@@ -114,10 +114,11 @@ def amend(gateway: Gateway, signed: Signed, item: str) -> Answer:
 
 
 def show_item(gateway: Gateway, item: str) -> Answer:
-    """Return an item's facts as they stand, and their digest, for the mechanism."""
+    """Return an item's facts as they stand, their digest, and its derivations, for the mechanism."""
     with gateway.engine.connect() as conn:
         (found,) = item_facts(conn, (item,))
-    return {"item": item, "facts": dict(found), "digest": digest_of(dict(found))}
+        derived = derive.told(conn, item)
+    return {"item": item, "facts": dict(found), "digest": digest_of(dict(found)), **derived}
 
 
 def listed(gateway: Gateway) -> Answer:

@@ -69,7 +69,7 @@ def _outcome(
         "outcome": outcome.value,
         "obligations": decided["obligations"],
         "missing": missing,
-        "reasons": decided["reasons"],
+        "reasons": [*ruling.reasons],
         "rules": [fired.rule for fired in ruling.decision.fired],
         "explanation": explanation,
     }

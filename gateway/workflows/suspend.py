@@ -75,7 +75,7 @@ def sweep(
 def blocked(gateway: Gateway, conn: Connection, share: Share, ruling: Ruling) -> dict[str, Json]:
     """Return why a share may not be pulled now, for the mechanism; empty if it may."""
     if ruling.outcome is not Outcome.PERMIT:
-        reasons: list[Json] = [reason.value for reason in ruling.decision.reasons]
+        reasons: list[Json] = [*ruling.reasons]
         rules: list[Json] = [fired.rule for fired in ruling.decision.fired]
         return {
             "cause": "decision",

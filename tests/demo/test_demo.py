@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.cli.demo import material
+from gateway.cli.demo import material, redaction
 from tests.world import POLICIES, ROOT
 
 NAMES = ("報告", "свидетель", "témoignage", "a b", "ünï", "x" * 60, "data.final.v2", "نص")
@@ -33,6 +33,7 @@ def test_the_demo_ends_well_with_a_refusal_a_hold_and_a_recall() -> None:
     shares = {share["authority"]: share for share in result(done)["shares"]}
     assert {a: s["decision"] for a, s in shares.items()} == {
         "xa-prosecutor": "permit",
+        "xa-war-crimes": "permit",
         "xb-prosecutor": "permit",
         "xc-prosecutor": "permit",
         "xc-war-crimes": "permit",
@@ -42,6 +43,8 @@ def test_the_demo_ends_well_with_a_refusal_a_hold_and_a_recall() -> None:
     }
     assert "death_penalty" in shares["xd-prosecutor"]["why"]
     assert "recalled" in shares["xb-prosecutor"]["happened"]
+    assert shares["xa-war-crimes"]["files"] == 1
+    assert "interview-b.txt may go to nobody; a redacted derivative was made" in done.stdout
     assert "All of it holds" in done.stdout
 
 
@@ -155,6 +158,16 @@ def test_a_demo_whose_expectation_fails_says_so_and_exits_non_zero(tmp_path: Pat
     done = demo("--input", str(tmp_path / "files"), "--scenario", str(tmp_path / "scenario.yaml"))
     assert done.returncode == 1
     assert "the scenario expects deny" in done.stdout
+
+
+def test_the_redaction_of_a_statement_takes_out_who_made_it(tmp_path: Path) -> None:
+    material.make(tmp_path, seed=4)
+    statement = (tmp_path / "protected/interview-b.txt").read_bytes()
+    made = redaction.redact(statement)
+    assert b"years old" in statement
+    assert b"years old" not in made
+    assert b"WITNESS STATEMENT" in made
+    assert redaction.redact(b"\x00\x01") == b"[removed]\n"
 
 
 def test_the_made_up_evidence_is_what_it_claims_to_be(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
-from gateway.client import pull, push, rfas
+from gateway.client import derive, pull, push, rfas
 from gateway.client.profile import open_folder
 from gateway.client.session import Session
 from gateway.client.trust import refresh_directory
@@ -25,6 +26,8 @@ from gateway.exchange.acts import (
     CloseRfa,
     Consult,
     Declare,
+    DerivationCheck,
+    Derive,
     EndAttestation,
     Evidence,
     ExtendRfa,
@@ -36,6 +39,7 @@ from gateway.exchange.acts import (
     ReleaseItem,
     TellRfa,
     Wanted,
+    relation_to,
 )
 from gateway.exchange.history_acts import DeclaredHolder, DeclaredRfa, DeclaredShare
 from gateway.exchange.parse import build, plain
@@ -238,6 +242,7 @@ async def facts(all_: Everyone, item: str) -> None:
     changed = {**said, "item.sgbv": False}
     amend = Amend(new_id("amd"), item, digest_of(said), changed, evidence)
     await all_.act("liaison", f"/v1/items/{item}/amendments", amend)
+    await derived(all_, item)
     rows = (
         DeclaredRfa("XA-2019-0003", "xa-prosecutor", "INV-2", "2019-05-02", "answered"),
         DeclaredShare("S-12", "xa-prosecutor", "evidence", "criminal", "2019-08-30"),
@@ -248,6 +253,28 @@ async def facts(all_: Everyone, item: str) -> None:
         new_id("stp"), new_id("rfa"), all_.world.party("xb"), WANTED, item, day, "XB-1", UNTIL
     )
     await all_.act("officer", "/v1/rfas/paper", record)
+
+
+async def derived(all_: Everyone, original: str) -> None:
+    """Deposit what was made from an item, attest it, and look at both."""
+    note, made = all_.world.root / "small.txt", all_.world.root / "redacted.txt"
+    made.write_bytes(b"Who gave the [removed]?\n")
+    about = replace(source(made), relation=relation_to(original, ("location",)))
+    async with recorded(all_.world, "sharer", all_.seen) as sharer:
+        item = (await push.deposit(sharer, about, lambda _: None)).item
+        act = Derive(
+            new_id("drv"), item, push.digest_file(made).sha256, original,
+            push.digest_file(note).sha256, "by hand", ("location",), "none", None,
+            (DerivationCheck("values absent", True, "1 value, 0 found"),),
+        )  # fmt: skip
+        await derive.attest(sharer, act)
+        with suppress(ConflictError):
+            await derive.attest(sharer, msgspec.structs.replace(act, id=new_id("drv")))
+    for name in (item, original):
+        shown = await all_.get("sharer", f"/v1/items/{name}")
+        assert (shown["derivation"] is None, len(shown["derivatives"])) == (
+            name == original, name == original,
+        )  # fmt: skip
 
 
 async def suspended(all_: Everyone) -> None:

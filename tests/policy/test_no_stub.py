@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -156,13 +157,19 @@ def test_every_connective_changes_an_outcome(
     )
 
 
-ENOUGH = Circumstances(frozenset(POLICY.kinds), (frozenset({"location"}),), ("forensic",), 1)
+ENOUGH = Circumstances(
+    supports=frozenset(POLICY.kinds),
+    removed=(frozenset({"location"}),),
+    marked=("forensic",),
+    foreign=(False,),
+    given=1,
+)
 """Circumstances that leave nothing unmet of the terms below."""
 
 BITING: dict[str, tuple[object, Circumstances]] = {
-    "redact": (["location"], Circumstances(ENOUGH.supports, (frozenset(),), ENOUGH.marked, 1)),
-    "watermark": ("visible", Circumstances(ENOUGH.supports, ENOUGH.removed, ("none",), 1)),
-    "max_items": (1, Circumstances(ENOUGH.supports, ENOUGH.removed, ENOUGH.marked, 2)),
+    "redact": (["location"], replace(ENOUGH, removed=(frozenset(),))),
+    "watermark": ("visible", replace(ENOUGH, marked=("none",))),
+    "max_items": (1, replace(ENOUGH, given=2)),
 }
 """Obligations that the gateway checks itself: a term, and circumstances that leave it unmet."""
 
@@ -235,6 +242,6 @@ def test_nothing_is_unmet_of_what_is_denied_anyway() -> None:
 @pytest.mark.parametrize("kind", sorted(HONOURED))
 def test_what_the_recipient_has_to_honour_is_unmet_until_its_system_says_so(kind: str) -> None:
     policy = _requiring(kind, HONOURED[kind], by_recipient=True)
-    nobody = Circumstances(frozenset(), ENOUGH.removed, ENOUGH.marked, 1)
+    nobody = replace(ENOUGH, supports=frozenset())
     assert _unmet(policy, nobody) == {"support": (kind,)}
     assert _unmet(policy, ENOUGH) == {}

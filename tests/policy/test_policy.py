@@ -607,7 +607,7 @@ def test_the_internal_explanation_names_rule_basis_and_facts() -> None:
 
 def test_facts_of_a_deposit_are_checked_against_the_vocabulary() -> None:
     vocabulary = POLICY.vocabulary
-    raw = {"item.sgbv": True, "item.consent.purposes": ["criminal"], "item.redacted": None}
+    raw = {"item.sgbv": True, "item.consent.purposes": ["criminal"], "item.has_embargo": None}
     assert vocabulary.facts(raw, "item") == {  # type: ignore[arg-type]
         "item.sgbv": True,
         "item.consent.purposes": frozenset({"criminal"}),

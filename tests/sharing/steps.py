@@ -1,22 +1,33 @@
 """What tests of clearances, facts and suspension do again and again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
+from gateway.client import derive as derivation
+from gateway.client import push
 from gateway.client.session import Session
 from gateway.exchange.acts import (
     Amend,
     Approve,
     Attest,
+    Basis,
     Consult,
+    DerivationCheck,
+    Derive,
     EndAttestation,
     Evidence,
+    MakePackage,
+    Product,
+    Relation,
     ReleaseItem,
+    relation_to,
 )
 from gateway.exchange.parse import build
 from gateway.exchange.parties import Role
-from gateway.kernel.encoding import Json
+from gateway.kernel.encoding import Json, hex_sha256
 from gateway.kernel.errors import ConflictError
 from gateway.kernel.ids import new_id
 from tests.world import World, in_days, package_of, propose, release, session, source
@@ -160,3 +171,68 @@ async def pull_status(world: World, share: str, authority: str = "xa") -> Litera
         except ConflictError:
             return "no"
     return "served"
+
+
+@dataclass(frozen=True)
+class File:
+    """A deposited file; *act* attests what it was made from, if from anything."""
+
+    item: str
+    sha256: str
+    act: Derive | None = None
+
+
+async def deposited(
+    world: World, data: bytes, relation: Relation | None = None, **facts: Json
+) -> File:
+    """Deposit some bytes with these facts as `sharer`."""
+    path = Path(world.root / f"file-{new_id('itm')[4:12]}.txt")
+    path.write_bytes(data)
+    about = replace(source(path, None, "pq", **facts), relation=relation or Relation())
+    async with session(world, "sharer") as sharer:
+        record = await push.deposit(sharer, about, lambda _: None)
+    return File(record.item, hex_sha256(data))
+
+
+async def made_from(
+    world: World,
+    original: File,
+    removed: tuple[str, ...] = (),
+    *,
+    to: str | None = None,
+    mark: Literal["visible", "forensic"] = "visible",
+    **facts: Json,
+) -> File:
+    """Deposit what was made from a file, marked for an authority if one is named; attest nothing yet."""
+    data = f"without {removed}, for {to}, {new_id('drv')}".encode()
+    made = await deposited(world, data, relation_to(original.item, removed), **facts)
+    act = Derive(
+        new_id("drv"), made.item, made.sha256, original.item, original.sha256, "by hand", removed,
+        mark if to else "none", world.party(to) if to else None,
+        (DerivationCheck("values absent", True, "3 values, 0 found"),),
+    )  # fmt: skip
+    return replace(made, act=act)
+
+
+async def derive(world: World, made: File, who: str = "sharer", **over: Any) -> dict[str, Any]:
+    """Attest what a file was made from; *over* forges members of the act."""
+    assert made.act is not None
+    async with session(world, who) as person:
+        return await derivation.attest(person, msgspec.structs.replace(made.act, **over))
+
+
+async def derived(world: World, original: File, removed: tuple[str, ...] = (), **more: Any) -> File:
+    """Make something of a file, deposit and attest it."""
+    made = await made_from(world, original, removed, **more)
+    await derive(world, made)
+    return made
+
+
+async def offered(world: World, *files: File, to: str = "xa") -> dict[str, Any]:
+    """Propose deposited files as one package, as `sharer`."""
+    basis = Basis("proactive", "criminal", "case-1", rationale="It shows a chain of command")
+    items = tuple(file.item for file in files)
+    act = MakePackage(new_id("pkg"), Product.EVIDENCE, basis, items, "A note")
+    async with session(world, "sharer") as sharer:
+        await sharer.act("/v1/packages", act)
+        return await propose(sharer, act.id, to)

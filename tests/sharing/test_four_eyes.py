@@ -209,6 +209,102 @@ async def test_an_unrelated_attestation_voids_nothing_and_a_related_one_voids(
     }
 
 
+async def test_what_nobody_asked_for_is_no_clearance_whatever_basis_it_names(live: Running) -> None:
+    """Not even by one who could free another for an empty seat, and not on the basis of that seat."""
+    roles = (LEGAL, VICTIMS, Role.HEAD_OF_MECHANISM, Role.SOURCE_LIAISON)
+    live.world.add_staff("many", *roles)
+    live.world.sign(days=3000)
+    assert live.reload() == []
+    made = await proposed(live.world, sgbv=True)
+    await approve(live.world, "many", made.share, LEGAL)
+    async with session(live.world, "many") as many:
+        at = await shown(many, made.share)
+    for basis in (*at["bases"].values(), at["basis"], "0" * 64):
+        for role in roles[2:]:
+            with pytest.raises(ConflictError, match=f"does not lack approval:{role.value}"):
+                await approve(live.world, "many", made.share, role, basis=basis)
+        with pytest.raises(ConflictError, match="does not lack consultation:source"):
+            await consult(live.world, "many", made.share, "source", basis=basis)
+    stolen = at["bases"]["approval:legal_adviser"]
+    with pytest.raises(ConflictError, match="facts or rules have changed"):
+        await approve(live.world, "many", made.share, VICTIMS, basis=stolen)
+    assert await lacking(live.world, made.share) == {"approval:victims_unit"}
+
+
+def edit(live: Running, name: str, old: str, new: str) -> None:
+    """Change a file of the policy set, and let it come into force."""
+    path = live.world.instance / live.world.config.policy / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert live.reload() == []
+
+
+UNRELATED = (
+    ("rules/40-protection.yaml", "Material on sexual violence needs", "Material of this kind needs"),
+    ("rules/40-protection.yaml", "Witness-protection protocol, s. 6", "The protocol, s. 6a"),
+    ("obligations.yaml", "obligations:\n", "obligations:\n  courier: {join: min, phase: with, label: c}\n"),
+    (
+        "rules/30-rights.yaml", "rules:\n",
+        "rules:\n- {id: new, effect: require, title: t, basis: b, when: true, obligations: {onward: prohibited}}\n",
+    ),
+    (
+        "rules/30-rights.yaml", "rules:\n",
+        "rules:\n- {id: liaison, effect: require, title: t, basis: b, when: true, obligations: {approval: {source_liaison: 1}}}\n",
+    ),
+)  # fmt: skip
+"""Another title, basis, kind of obligation, rule; and one that asks a further person."""
+
+
+async def test_an_edit_of_the_set_voids_exactly_the_clearances_that_it_touches(
+    live: Running,
+) -> None:
+    """What is given once counts through every unrelated edit; each related one takes its own away."""
+    live.world.add_staff("head", Role.HEAD_OF_MECHANISM)
+    live.world.sign(days=3000)
+    assert live.reload() == []
+    await attest(live.world, "recipient.fair_trial", "concerns", "XA")
+    made = await proposed(live.world, sgbv=True, consent__status="consult_first")
+    await approve(live.world, "legal", made.share, LEGAL)
+    await approve(live.world, "victims", made.share, VICTIMS)
+    await consult(live.world, "liaison", made.share, "source")
+    assert await lacking(live.world, made.share) == {"approval:head_of_mechanism"}
+    for name, old, new in UNRELATED:
+        edit(live, name, old, new)
+    missing = {"approval:head_of_mechanism", "approval:source_liaison"}
+    assert await lacking(live.world, made.share) == missing, "all three still count"
+    await amend(live.world, made.item, has_embargo=False, consent__no_death_penalty=True)
+    assert await lacking(live.world, made.share) == missing, "facts that no asking rule reads"
+    concerns = "{eq: [recipient.fair_trial, concerns]}"
+    edit(live, "rules/30-rights.yaml", f"when: {concerns}", f"when: {{any: [{concerns}, {{eq: [item.sgbv, false]}}]}}")  # fmt: skip
+    missing |= {"approval:legal_adviser"}
+    assert await lacking(live.world, made.share) == missing, "the adviser's reasons are others now"
+    edit(live, "rules/40-protection.yaml", "victims_unit: 1", "victims_unit: 2")
+    missing |= {"approval:victims_unit"}
+    assert await lacking(live.world, made.share) == missing, "the consultation still counts"
+    async with session(live.world, "sharer") as sharer:
+        assert (await shown(sharer, made.share))["missing"]["approval:victims_unit"] == 2
+    edit(live, "rules/20-consent.yaml", "consultation: [source]", "consultation: [source, originator]")  # fmt: skip
+    assert await lacking(live.world, made.share) == missing | {"consultation:originator"}
+    edit(live, "rules/20-consent.yaml", "when: {eq: [item.consent.status, consult_first]}", "when: {all: [{eq: [item.consent.status, consult_first]}, {ne: [context.mode, requested]}]}")  # fmt: skip
+    missing |= {"consultation:source", "consultation:originator"}
+    assert await lacking(live.world, made.share) == missing
+    edit(
+        live, "rules/20-consent.yaml", "effect: require", "effect: require\n  valid_to: 2020-01-01"
+    )
+    missing -= {"consultation:source", "consultation:originator"}
+    assert await lacking(live.world, made.share) == missing, "no rule asks the source any more"
+
+
+async def test_a_clearance_is_of_one_share_and_no_other_of_the_same_items(live: Running) -> None:
+    made = await proposed(live.world, sgbv=True)
+    await approve(live.world, "legal", made.share, LEGAL)
+    async with session(live.world, "sharer") as sharer:
+        for to in ("xa", "xb"):
+            again = await propose(sharer, made.package, to)
+            assert set(again["missing"]) == {"approval:legal_adviser", "approval:victims_unit"}
+
+
 async def test_a_consultation_is_recorded_by_a_liaison_with_its_evidence(live: Running) -> None:
     made = await proposed(live.world, consent__status="consult_first")
     assert await lacking(live.world, made.share) == {"consultation:source"}

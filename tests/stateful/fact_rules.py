@@ -10,6 +10,7 @@ from gateway.kernel.encoding import Json
 from tests.stateful import steps
 from tests.stateful.desk import Desk, facts, which
 from tests.stateful.model import (
+    AUTHORITIES,
     Attestation,
     Item,
 )
@@ -36,6 +37,42 @@ class Facts(Desk):
         )
         if made is not None:
             self.model.items.append(Item(str(made["item"]), len(data), found))
+
+    @rule(
+        who=st.sampled_from(["sharer", "releaser", "legal", "both"]),
+        n=which,
+        removed=st.sampled_from([("witness_identity",), ("witness_identity",), ("location",), ()]),
+        to=st.sampled_from([None, None, *AUTHORITIES]),
+        other=st.sampled_from([False, False, False, True]),
+    )
+    def derive(
+        self, who: str, n: int, removed: tuple[str, ...], to: str | None, other: bool
+    ) -> None:
+        """Something is made from an item, deposited and attested; *other*: of another original."""
+        if not removed and to is None:
+            return
+        original = self.pick(self.model.items, n)
+        self.model.numbers += 1
+        data = f"derivative {self.model.numbers}".encode()
+        item = Item(
+            steps.deposit_derivative(
+                self.driver, "sharer", original.id, data, original.facts, removed
+            ),
+            len(data),
+            original.facts,
+        )
+        self.model.items.append(item)
+        named = next((i for i in self.model.items[:-1] if i is not original), original)
+        named = named if other else original
+        clash = to is not None and bool(original.marked - {to})
+        party = self.driver.party(to) if to else None
+        allowed = self.may(who, Role.SHARER) and named is original and not clash
+        if self.attempt(
+            allowed,
+            lambda: steps.derive_item(self.driver, who, item.id, named.id, removed, party),
+        ):
+            item.removed = original.removed | set(removed)
+            item.marked = original.marked | ({to} if to else set())
 
     @rule(who=st.sampled_from(["liaison", "legal", "sharer"]), said=facts, n=which)
     def amend(self, who: str, said: dict[str, Json], n: int) -> None:

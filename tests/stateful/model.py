@@ -70,6 +70,8 @@ class Item:
     id: str
     size: int
     facts: dict[str, Json]
+    removed: frozenset[str] = frozenset()  # with what its originals had lost before
+    marked: frozenset[str] = frozenset()  # for which authorities, with its originals' marks
 
 
 @dataclass
@@ -175,6 +177,8 @@ class Model:
         for item in package.items:
             if why := self._item_barred(item, state, today):
                 return why
+            if item.marked - {to}:
+                return "the copy is marked for another authority"
         if state == "XD" and not self._attested("recipient.assurances", state, package, today):
             return "the death penalty is retained, and no assurance is on file"
         if state == "XB" and self.excluded and not self._reviewed(state, package, today):
@@ -192,7 +196,7 @@ class Model:
             return "the source refused"
         if facts.get("item.consent.scope") == "named" and state not in named:
             return "the source named others"
-        if facts.get("item.witness_protected") is True and facts.get("item.redacted") is not True:
+        if facts.get("item.witness_protected") is True and "witness_identity" not in item.removed:
             return "a protected witness is shown"
         if facts.get("item.has_embargo") is True:
             until = str(facts.get("item.embargo_until", "9999-12-31"))

@@ -20,6 +20,8 @@ from gateway.exchange.acts import (
     Consult,
     DeclineRfa,
     Deposit,
+    DerivationCheck,
+    Derive,
     EndAttestation,
     Evidence,
     ExtendRfa,
@@ -31,12 +33,14 @@ from gateway.exchange.acts import (
     Recall,
     RecordRfa,
     RegisterRfa,
+    Relation,
     Release,
     ReleaseItem,
     ReopenRfa,
     StrikeRfa,
     TellRfa,
     Wanted,
+    relation_to,
 )
 from gateway.exchange.parse import build
 from gateway.exchange.parties import Role
@@ -44,11 +48,13 @@ from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.exchange.rfa_messages import About
 from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
-from gateway.workflows import clear, deposit, dossier, facts, propose, release, rfa
+from gateway.store import uploads
+from gateway.workflows import clear, deposit, derive, dossier, facts, propose, release, rfa
 from tests.stateful.driver import Answer, Driver
 
 EVIDENCE = Evidence("document", "ab" * 32, "Note verbale 12/2026")
 Death = Literal["excluded", "possible", "unknown"]
+_ORIGINAL = Relation()
 
 
 def today(driver: Driver, days: int = 0) -> str:
@@ -160,6 +166,7 @@ def deposit_item(
     said: dict[str, Json],
     name: str = "statement.pdf",
     suite: Literal["pq", "classic"] = "pq",
+    relation: Relation = _ORIGINAL,
 ) -> Answer:
     """Deposit some bytes; return the item's id and the deposit record's answer."""
     upload, sha256 = new_id("upl"), hashlib.sha256(data).hexdigest()
@@ -167,7 +174,7 @@ def deposit_item(
     if data:
         signed = driver.signed(who, "PATCH", f"/v1/uploads/{upload}", data)
         driver.perform(signed, deposit.put_part, upload, 0, data)
-    particulars = Particulars(name, "application/pdf", "E-1", len(data), sha256)
+    particulars = Particulars(name, "application/pdf", "E-1", len(data), sha256, relation)
     parts = (sha256,) if data else ()
     complete = Complete(upload, particulars, said, "standard", parts)
     target = f"/v1/uploads/{upload}/complete"
@@ -180,6 +187,33 @@ def amend(driver: Driver, who: str, item: str, said: dict[str, Json]) -> Answer:
     before = str(facts.show_item(driver.gateway, item)["digest"])
     act = Amend(new_id("amd"), item, before, said, EVIDENCE)
     return driver.act(who, f"/v1/items/{item}/amendments", act, facts.amend, item)
+
+
+def deposit_derivative(
+    driver: Driver,
+    who: str,
+    original: str,
+    data: bytes,
+    said: dict[str, Json],
+    removed: Sequence[str],
+) -> str:
+    """Deposit what was made from an item; return its id."""
+    name, relation = f"derived-{new_id('drv')[4:12]}.pdf", relation_to(original, removed)
+    made = deposit_item(driver, who, data, said, name, relation=relation)
+    return str(made["item"])
+
+
+def derive_item(
+    driver: Driver, who: str, item: str, original: str, removed: Sequence[str], to: str | None
+) -> Answer:
+    """Attest that an item was made from another, without these, marked for this party if for any."""
+    with driver.gateway.engine.connect() as conn:
+        digests = [uploads.sealed_item(conn, n).particulars.sha256 for n in (item, original)]
+    act = Derive(
+        new_id("drv"), item, digests[0], original, digests[1], "by hand", tuple(removed),
+        "visible" if to else "none", to, (DerivationCheck("read again", True, "nothing left"),),
+    )  # fmt: skip
+    return driver.act(who, f"/v1/items/{item}/derivation", act, derive.attest, item)
 
 
 # --- facts ------------------------------------------------------------------------------------------

@@ -85,16 +85,43 @@ class Play:
     def _make(self, spec: Package, basis: list[str]) -> str:
         """Make a package; the first of its items deposits them."""
         basis = [*basis, "--product", spec.product]
+        if spec.items == "redacted" and spec.items not in self.deposited:
+            self._redact(basis)
         if spec.items in self.deposited:
             return str(
                 self.run("sharer", "package", *self.deposited[spec.items], *basis)["package"]
             )
-        which = self.material if spec.items == "all" else self._sensitive()
+        which = self.material if spec.items == "all" else self._one(self.scenario.sensitive)
         facts = str(self._facts(spec.items))
         done = self.run("sharer", "push", str(which), "--facts", facts, *basis)
         self.deposited[spec.items] = [item["item"] for item in done["items"]]
         self.say(f"The sharing team deposited {len(done['items'])} file(s) of {which.name}/")
         return str(done["package"])
+
+    def _redact(self, basis: list[str]) -> None:
+        """Have a file redacted and that attested; the original could go to nobody."""
+        from gateway.cli.demo import redaction
+
+        plan = self.scenario.redaction
+        assert plan is not None, "a scenario with a redacted package says how"
+        file = self._one(plan.file)
+        made = self._redacted() / file.name
+        made.parent.mkdir(exist_ok=True)
+        made.write_bytes(redaction.redact(file.read_bytes()))
+        facts = {**self.scenario.facts, **plan.facts}
+        people = self.stage.folder("sharer")
+        original, item = redaction.attested(people, file, made, facts, plan.removed)
+        package = str(self.run("sharer", "package", original, *basis)["package"])
+        found = self.run("sharer", "match", package)
+        self.check(
+            all(row["outcome"] == "deny" for row in found),
+            f"{file.name} could go out though it is to be redacted",
+        )
+        self.deposited["redacted"] = [item]
+        self.say(f"{file.name} may go to nobody; a redacted derivative was made of it and attested")
+
+    def _redacted(self) -> Path:
+        return self.stage.root / "redacted"
 
     def _match(self, name: str) -> None:
         """Ask who could lawfully receive a package; it must be what the scenario expects."""
@@ -128,13 +155,12 @@ class Play:
         self.say(f"{who}: sent an RFA; it was registered as {number} and admitted")
         return rfa
 
-    def _sensitive(self) -> Path:
+    def _one(self, pattern: str) -> Path:
+        """Return the first file that matches, or the smallest if none does."""
         files = sorted(path for path in self.material.rglob("*") if path.is_file())
         if not files:
             raise CommandError(f"{self.material.name} holds no files")
-        matching = [
-            path for path in files if path.relative_to(self.material).match(self.scenario.sensitive)
-        ]
+        matching = [path for path in files if path.relative_to(self.material).match(pattern)]
         return matching[0] if matching else min(files, key=lambda path: path.stat().st_size)
 
     def _facts(self, items: str) -> Path:
@@ -201,11 +227,14 @@ class Play:
 
     def _compare(self, act: Act, folder: Path, names: list[str]) -> None:
         spec = self.scenario.packages[act.planned.package]
-        source = self.material if spec.items == "all" else self._sensitive().parent
+        sensitive = self._one(self.scenario.sensitive)
+        source = {"all": self.material, "sensitive": sensitive.parent}.get(
+            spec.items, self._redacted()
+        )
         wanted = (
-            {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
-            if spec.items == "all"
-            else {self._sensitive().name}
+            {sensitive.name}
+            if spec.items == "sensitive"
+            else {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
         )
         got = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
         who = act.planned.authority

@@ -22,9 +22,9 @@ class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A package of `all` plain files or of the one `sensitive` file, with its basis."""
+    """A package of `all` plain files, of the one `sensitive` file or of the `redacted` one, with its basis."""
 
-    items: Literal["all", "sensitive"]
+    items: Literal["all", "sensitive", "redacted"]
     case: str
     rfa: str = ""
     rationale: str = ""
@@ -41,6 +41,14 @@ class Planned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recall: bool = False
 
 
+class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that leaves only redacted: its pattern (as *sensitive*), facts, and what is taken out."""
+
+    file: str
+    facts: dict[str, Any]
+    removed: tuple[str, ...]
+
+
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole demo. *sensitive* is a pattern; of the files that match, the first is the sensitive one
     (of none, the smallest file).
@@ -52,6 +60,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensitive_facts: dict[str, Any]
     packages: dict[str, Package]
     shares: tuple[Planned, ...]
+    redaction: Redaction | None = None
 
 
 def load(path: Path) -> Scenario:
@@ -65,4 +74,6 @@ def load(path: Path) -> Scenario:
     for planned in made.shares:
         if planned.package not in made.packages or planned.authority not in shorts:
             raise MalformedError(f"{path.name}: a share names an unknown package or authority")
+    if made.redaction is None and any(p.items == "redacted" for p in made.packages.values()):
+        raise MalformedError(f"{path.name}: a package of the redacted file needs a redaction")
     return made

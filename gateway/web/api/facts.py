@@ -6,7 +6,7 @@ from gateway.kernel.errors import MalformedError, NotFoundError
 from gateway.kernel.ids import check_id
 from gateway.web.auth import GATEWAY, act, reader, run
 from gateway.workflows import declare as declaring
-from gateway.workflows import facts, match
+from gateway.workflows import derive, facts, match
 from gateway.workflows.gateway import mechanism_only
 
 routes = web.RouteTableDef()
@@ -37,7 +37,7 @@ async def end(request: web.Request) -> web.Response:
 
 @routes.get("/v1/items/{item}")
 async def show_item(request: web.Request) -> web.Response:
-    """Show an item's facts."""
+    """Show an item's facts and derivations."""
     signed = await reader(request)
     mechanism_only(signed.actor)
     found = await run(request, facts.show_item, request.app[GATEWAY], item_id(request))
@@ -48,6 +48,12 @@ async def show_item(request: web.Request) -> web.Response:
 async def amend(request: web.Request) -> web.Response:
     """Amend an item's facts."""
     return await act(request, facts.amend, item_id(request), status=201)
+
+
+@routes.post("/v1/items/{item}/derivation")
+async def derivation(request: web.Request) -> web.Response:
+    """Attest that an item was made from another."""
+    return await act(request, derive.attest, item_id(request), status=201)
 
 
 @routes.get("/v1/items/{item}/holders")

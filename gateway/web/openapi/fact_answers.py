@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from gateway.exchange.derivation_acts import DerivationCheck
 from gateway.exchange.fact_acts import Evidence
 from gateway.exchange.history_acts import DeclaredHolder, DeclaredRfa, DeclaredShare
 from gateway.exchange.shares import State as ShareState
@@ -46,12 +47,44 @@ class AttestationList(Answer, frozen=True):
     attestations: tuple[Attestation, ...]
 
 
+class Derivation(Answer, frozen=True):
+    """An attested derivation: *item* was made from *original*. *mark* is for *recipient*."""
+
+    derivation: str
+    item: str
+    item_sha256: str
+    original: str
+    original_sha256: str
+    method: str
+    removed: tuple[str, ...]
+    mark: Literal["none", "visible", "forensic"]
+    recipient: str | None
+    checks: tuple[DerivationCheck, ...]
+    actor: str
+    at: str
+
+
 class ItemFacts(Answer, frozen=True):
-    """An item's facts as they stand, and the digest that an amendment names as *before*."""
+    """An item's facts as they stand, and the digest that an amendment names as *before*.
+
+    *derivation* is null for what is no derivative; *removed* is what it and its originals have lost in
+    all; *derivatives* were made from it directly.
+    """
 
     item: str
     facts: dict[str, Any]
     digest: str
+    derivation: Derivation | None
+    removed: tuple[str, ...]
+    derivatives: tuple[Derivation, ...]
+
+
+class ItemDerived(Answer, frozen=True):
+    """A derivation that was attested, and its ledger entry."""
+
+    item: str
+    derivation: str
+    entry: str
 
 
 class ItemAmended(Answer, frozen=True):

@@ -1,6 +1,6 @@
 """The operations on RFAs, facts and declared history, and those that say what stands where."""
 
-from gateway.exchange.acts import Amend, Attest, Declare, EndAttestation, RecordRfa
+from gateway.exchange.acts import Amend, Attest, Declare, Derive, EndAttestation, RecordRfa
 from gateway.web.openapi.operation import Caller, Operation, Success, Tag, number
 from gateway.web.polls import MAX_WAIT
 from gateway.workflows.rfa import MOVES
@@ -120,9 +120,9 @@ FACTS = (
         "/v1/items/{item}",
         "getItemFacts",
         Tag.FACTS,
-        "Show an item's facts",
+        "Show an item's facts, what it was made from and what was made from it",
         Caller.MECHANISM,
-        (Success(200, "The facts as they stand.", "ItemFacts"),),
+        (Success(200, "The facts as they stand, and its derivations.", "ItemFacts"),),
         (403,),
     ),
     Operation(
@@ -134,6 +134,21 @@ FACTS = (
         Caller.MECHANISM,
         (Success(201, "They are amended; shares they concern are decided again.", "ItemAmended"),),
         acts=(Amend,),
+    ),
+    Operation(
+        "POST",
+        "/v1/items/{item}/derivation",
+        "attestDerivation",
+        Tag.FACTS,
+        "Attest that an item was made from another, redacted or marked",
+        Caller.MECHANISM,
+        (Success(201, "It is attested; shares it concerns are decided again.", "ItemDerived"),),
+        (404, 422),
+        text=(
+            "422 unless both items are deposited with the digests named, the derivative as a redaction "
+            "of the original, or as a copy of it if it is only marked."
+        ),
+        acts=(Derive,),
     ),
     Operation(
         "GET",

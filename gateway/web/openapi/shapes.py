@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from gateway.exchange.acts import MAX_ITEMS, MAX_PARTS
 from gateway.exchange.bounds import MAX_TEXT
+from gateway.exchange.derivation_acts import MAX_CHECKS, MAX_REMOVED
 from gateway.exchange.history_acts import MAX_ROWS
 from gateway.exchange.rfa_acts import MAX_CONTENT, CheckName
 from gateway.kernel.encoding import MAX_SAFE_INTEGER, Json
@@ -77,6 +78,8 @@ TEXTS: Mapping[str, Schema] = {
     "item": identifier("itm"),
     "items": identifier("itm"),
     "scan": identifier("itm"),
+    "original": identifier("itm"),
+    "derivation": identifier("drv"),
     "of": identifier("itm"),
     "rfa": identifier("rfa"),
     "parent": identifier("rfa"),
@@ -89,7 +92,7 @@ TEXTS: Mapping[str, Schema] = {
     "by": _ACTOR,
     **dict.fromkeys(
         (
-            "vault_header", "body", "sha256", "manifest", "header", "inner", "digest", "before",
+            "vault_header", "body", "sha256", "item_sha256", "original_sha256", "manifest", "header", "inner", "digest", "before",
             "request", "record", "file", "facts", "particulars", "basis", "parts", "policy", "order",
         ),
         DIGEST,
@@ -112,6 +115,7 @@ TEXTS: Mapping[str, Schema] = {
     "note": text(MAX_TEXT, 0),
     "label": text(255),
     "media_type": text(255),
+    "method": text(255),
     "evidence_number": text(255),
     "fact": text(128),
 }  # fmt: skip
@@ -140,6 +144,8 @@ EXCEPTIONS: Mapping[str, Mapping[str, Schema]] = {
         "value": FACT,
     },
     "Amend": {"id": identifier("amd")},
+    "Derive": {"id": identifier("drv")},
+    "DerivationCheck": {"name": text(128), "detail": text(512)},
     "Declare": {"id": identifier("dcl")},
     "Receipt": {"id": identifier("rcp")},
     "ReceiptKept": {"id": identifier("rcp")},
@@ -179,6 +185,8 @@ LISTS: Mapping[tuple[str, str], Schema] = {
     ("Wanted", "products"): {"minItems": 1, "uniqueItems": True},
     ("AssessRfa", "checks"): {"minItems": len(CheckName), "maxItems": len(CheckName)},
     ("AnswerRfa", "shares"): {"uniqueItems": True},
+    ("Derive", "removed"): {"maxItems": MAX_REMOVED, "uniqueItems": True},
+    ("Derive", "checks"): {"minItems": 1, "maxItems": MAX_CHECKS},
     ("Declare", "rows"): {"minItems": 1, "maxItems": MAX_ROWS},
     ("Manifest", "items"): {"minItems": 1},
     ("Inbox", "messages"): {"maxItems": 100},
