@@ -1,0 +1,179 @@
+"""What was taken out, and the spellings under which it could still be somewhere.
+
+The values live in memory alone: no message, record or temporary file ever holds one.
+"""
+
+import base64
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import AnyStr, Generic
+from urllib.parse import quote
+
+from gateway.kernel.errors import TooLargeError
+
+MAX_VALUES = 20_000
+UNSEARCHED = 2  # characters: so short a value is everywhere
+WHOLE_WORD = 4  # characters: up to here a value is searched as a whole word only
+SQUEEZED = 8  # letters and digits: from here on a value is searched through spaces and signs
+IN_BYTES = 6  # characters: shorter ones stand in compressed bytes by chance
+IN_BULK = 12  # characters: shorter lines of a removed range may lawfully stand elsewhere
+_LEGACY = ("cp1250", "cp1251", "cp1252", "koi8-r")
+_SPACE = re.compile(r"\s+")
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+@dataclass(slots=True)
+class Removed:
+    """The values taken out so far: each with where it stood, and how often each instruction met."""
+
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    unsearched: list[str] = field(default_factory=list)
+    bulk: int = 0
+    matches: dict[int, int] = field(default_factory=dict)
+
+    def count(self, instruction: int, times: int = 1) -> None:
+        """Note that an instruction met something."""
+        self.matches[instruction] = self.matches.get(instruction, 0) + times
+
+    def add(self, value: str, place: str) -> None:
+        """Note one value. Raises TooLargeError beyond `MAX_VALUES` different ones."""
+        shown = fold(value).strip()
+        if value in self.values or not shown:
+            return
+        if len(shown) <= UNSEARCHED or shown in ("true", "false", "null"):
+            if place not in self.unsearched:
+                self.unsearched.append(place)
+            return
+        if len(self.values) >= MAX_VALUES:
+            raise TooLargeError(
+                f"more than {MAX_VALUES} different values to look for afterwards: split the file"
+            )
+        self.values[value] = place
+
+    def add_bulk(self, value: str, place: str) -> None:
+        """Note a line or row of a range taken out: short ones are only counted."""
+        if len(fold(value).strip()) >= IN_BULK:
+            self.add(value, place)
+        else:
+            self.bulk += 1
+
+
+def fold(text: str) -> str:
+    """Return *text* so that other spellings of it are equal: case, accents, width, invisible signs, spaces."""
+    if not text.isascii():
+        spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+        text = "".join(c for c in spread if unicodedata.category(c) not in ("Mn", "Cf"))
+    return _SPACE.sub(" ", text.casefold())
+
+
+def squeeze(folded: str) -> str:
+    """Return only the letters and digits of folded text."""
+    return _NOT_WORD.sub("", folded)
+
+
+def spellings(value: str) -> set[bytes]:
+    """Return how *value* may be written in bytes, ASCII letters in lower case: encodings and escapes."""
+    found: set[bytes] = set()
+    for form in _forms(value):
+        found |= set(_encoded(form))
+        found |= {_utf(escaped, "utf-8") for escaped in _escaped(form)}
+        for data in (_utf(form, "utf-8"), _utf(form, "utf-16-be")):
+            found |= {data.hex().encode(), *_base64(data)}
+    return {data.lower() for data in found}
+
+
+def _utf(text: str, name: str) -> bytes:
+    """Encode text; JSON may bring half a pair of surrogates."""
+    return text.encode(name, "surrogatepass")
+
+
+def _forms(value: str) -> set[str]:
+    cases = {value, value.lower(), value.upper(), value.casefold(), value.title()}
+    return {form for text in cases for form in _normal(text)}
+
+
+def _normal(text: str) -> tuple[str, ...]:
+    made = unicodedata.normalize
+    return made("NFC", text), made("NFD", text), made("NFKC", text)
+
+
+def _encoded(form: str) -> Iterator[bytes]:
+    yield from (_utf(form, name) for name in ("utf-8", "utf-16-le", "utf-16-be"))
+    if not form.isascii():
+        for name in _LEGACY:
+            try:
+                yield form.encode(name)
+            except UnicodeEncodeError:
+                continue
+
+
+def _escaped(form: str) -> Iterator[str]:
+    yield json.dumps(form)[1:-1]
+    yield json.dumps(form, ensure_ascii=False)[1:-1]
+    yield "".join(f"\\u{unit:04x}" for unit in _units(form))
+    yield quote(_utf(form, "utf-8"), safe="")
+    for ampersand in ("&#{};", "&#x{:x};"):
+        yield "".join(
+            c if c.isascii() and c not in "<>&\"'" else ampersand.format(ord(c)) for c in form
+        )
+    yield (
+        form.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    )
+    yield form.replace('"', '""')
+
+
+def _units(form: str) -> Iterator[int]:
+    data = _utf(form, "utf-16-be")
+    for at in range(0, len(data), 2):
+        yield int.from_bytes(data[at : at + 2], "big")
+
+
+def _base64(data: bytes) -> Iterator[bytes]:
+    """Yield what base64 of anything around *data* must hold, at each of the three alignments."""
+    for shift in range(3):
+        padded = bytes(shift) + data
+        text = base64.b64encode(padded).rstrip(b"=")
+        first = (shift * 8 + 5) // 6
+        last = len(padded) * 8 // 6
+        core = text[first:last]
+        if len(core) >= IN_BYTES:
+            yield from (core, core.translate(bytes.maketrans(b"+/", b"-_")))
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Generic[AnyStr]):
+    """Many needles to find in one pass: by their first signs, or one by one if they are few."""
+
+    needles: list[AnyStr] = field(repr=False)
+    _by: dict[AnyStr, list[AnyStr]] = field(default_factory=dict, repr=False)
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest needle, 0 without any."""
+        return max(map(len, self.needles), default=0)
+
+    def find(self, hay: AnyStr) -> Iterator[tuple[int, int]]:
+        """Yield start and end of what is found: of every needle at least its first place."""
+        if len(self.needles) <= 64:
+            for needle in self.needles:
+                at = hay.find(needle)
+                while at >= 0:
+                    yield at, at + len(needle)
+                    at = hay.find(needle, at + 1)
+            return
+        width = min(map(len, self.needles))
+        if not self._by:
+            for needle in self.needles:
+                self._by.setdefault(needle[:width], []).append(needle)
+        for at in range(len(hay) - width + 1):
+            for needle in self._by.get(hay[at : at + width], ()):
+                if hay.startswith(needle, at):
+                    yield at, at + len(needle)
+
+
+def index(needles: Iterable[AnyStr]) -> Index[AnyStr]:
+    """Make an index of needles, once each."""
+    return Index(sorted(set(needles)))
