@@ -78,6 +78,23 @@ def absent_from_text(
     return check(name, faults, f"none in {finder.parts} parts")
 
 
+def words_left(removed: Removed, parts: Parts) -> DerivationCheck:
+    """Name the places where a single long word of a removed value still stands, for a person to look at.
+
+    It is no fault: a street or a town may lawfully stand there. A surname may be, and only a person can tell.
+    """
+    single = Removed()
+    for value in removed.values:
+        words = [word for word in fold(value).split() if len(squeeze(word)) > WHOLE_WORD]
+        for word in words if len(fold(value).split()) > 1 else ():
+            single.add(word, "")
+    finder = _Finder(single, running=False)
+    places = [shown_place(place, removed) for place, text in parts if finder.found(text)]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    told = f"look at: {'; '.join(places[:SHOWN])}{more}" if places else "none stands elsewhere"
+    return check("single-words-elsewhere", (), told)
+
+
 class _Finder:
     """The needles of text, and the end of the part before."""
 

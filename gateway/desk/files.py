@@ -93,10 +93,10 @@ def lines(path: Path, encoding: str, mark: bytes) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def written(out: Path) -> Iterator[Path]:
+def written(out: Path, *, dry: bool = False) -> Iterator[Path]:
     """Give the place of a new file beside *out*, for a block that writes and checks it; then put it in place.
 
-    If the block fails, nothing is left. The file has mode 0600 from its first byte on.
+    If the block fails, or it is *dry*, nothing is left. The file has mode 0600 from its first byte on.
     """
     aside = out.with_name(f".{out.name}.new")
     aside.unlink(missing_ok=True)
@@ -106,10 +106,11 @@ def written(out: Path) -> Iterator[Path]:
         raise MalformedError(f"there is no folder to write {out.name} to") from None
     try:
         yield aside
-        with aside.open("rb") as handle:
-            os.fsync(handle.fileno())
-        aside.replace(out)
-        _sync_folder(out.parent)
+        if not dry:
+            with aside.open("rb") as handle:
+                os.fsync(handle.fileno())
+            aside.replace(out)
+            _sync_folder(out.parent)
     finally:
         aside.unlink(missing_ok=True)
 

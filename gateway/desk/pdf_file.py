@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.desk.boxes import Box, black_out, is_black, region_of
-from gateway.desk.checks import absent_from_text, check, demand
+from gateway.desk.checks import absent_from_text, check, demand, words_left
 from gateway.desk.patterns import Pattern, patterns, spans
 from gateway.desk.pdf_bytes import inflated, strange_words
 from gateway.desk.pdf_pages import Page, only_pictures, opened, pages
@@ -53,7 +53,8 @@ def redact(
         draw(document, out, found.boxes, dpi)
     names = ", ".join(map(str, found.scans[:20])) + (", …" if len(found.scans) > 20 else "")
     fine = f"pages with hardly any text, to be looked at by a person: {names or 'none'}"
-    return found.boxes, [*early, check("pictures-in-pages", (), fine)]
+    looked = [words_left(removed, found.left), check("pictures-in-pages", (), fine)]
+    return found.boxes, [*early, *looked]
 
 
 def _sane(dpi: int) -> None:
@@ -156,9 +157,10 @@ def draw(document: Any, out: Path, boxes: Sequence[Sequence[Box]], dpi: int) -> 
 def checks(out: Path, boxes: Sequence[Sequence[Box]]) -> Iterator[DerivationCheck]:
     """Read the derivative again: pictures alone, as many as there were pages, the boxes black."""
     strange, faults, count = set[str](), [], 0
-    for number, (found, picture) in enumerate(only_pictures(out), 1):
+    for number, found in enumerate(only_pictures(out), 1):
         count += 1
-        strange |= set(found)
+        strange |= set(found.strange)
+        picture = found.picture
         burnt = boxes[number - 1] if number <= len(boxes) else ()
         if picture is None or not all(is_black(picture, box) for box in burnt):
             faults.append(f"a box on page {number} is not all black")

@@ -34,6 +34,15 @@ class Widget:
     edges: tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class PicturePage:
+    """A page: what it holds beside one picture, the picture if there is one, and its size in points."""
+
+    strange: list[str]
+    picture: Image.Image | None
+    points: tuple[float, float]
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """Open a PDF. Raises MalformedError for one that is damaged, protected or of a form that is code."""
@@ -161,14 +170,15 @@ def _wide(ask: Callable[[Any, int], int]) -> str:
     return room.raw[:size].decode("utf-16-le", "replace").rstrip("\0")
 
 
-def only_pictures(path: Path) -> Iterator[tuple[list[str], Image.Image | None]]:
-    """Yield for every page what it holds beside one picture, and the picture."""
+def only_pictures(path: Path) -> Iterator[PicturePage]:
+    """Yield the pages of a PDF that is, or should be, of pictures alone."""
     with opened(path) as document:
         whole = [] if document.count_attachments() == 0 else ["attachments"]
         whole += [f"metadata {name}" for name, said in document.get_metadata_dict().items() if said]
         for number in range(len(document)):
             page = document[number]
-            yield whole + _strange(page), _picture(page)
+            size = (page.get_width(), page.get_height())
+            yield PicturePage(whole + _strange(page), _picture(page), size)
             page.close()
 
 

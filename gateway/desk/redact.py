@@ -16,6 +16,7 @@ from gateway.desk.checks import (
     demand,
     overlapping,
     searched,
+    words_left,
 )
 from gateway.desk.plan import Plan
 from gateway.desk.removed import Removed
@@ -31,11 +32,15 @@ _BY_SUFFIX = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a plan is carried out: resolution of pages, and whether an instruction may meet nothing."""
+    """How a plan is carried out: resolution of pages, and whether an instruction may meet nothing.
+
+    *force* replaces what stands at the output; *dry* does and checks everything, and leaves nothing.
+    """
 
     dpi: int = 200
     allow_unmatched: bool = False
     force: bool = False
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,10 @@ def redact(path: Path, out: Path, plan: Plan, settings: Settings) -> Made:
     kind = format_of(path, plan)
     secret = files.plan_secret(plan, f"{kind} {settings.dpi} {settings.allow_unmatched} {out.name}")
     original, sealed = files.digest(path, secret)
-    if (kept := _kept(out, original, sealed)) and not settings.force:
-        return Made(kept, kept=True)
+    if (found := kept(out, original, sealed)) and not settings.force:
+        return Made(found, kept=True)
     files.refuse_in_place(path, out, force=settings.force)
-    with files.written(out) as aside:
+    with files.written(out, dry=settings.dry) as aside:
         checks = _made(path, aside, out.name, plan, kind, settings)
         if files.digest(path, secret)[0] != original:
             raise VerificationError("the original changed while it was read: nothing was written")
@@ -77,11 +82,12 @@ def redact(path: Path, out: Path, plan: Plan, settings: Settings) -> Made:
             raise VerificationError(
                 "the derivative is the same as the original: nothing was written"
             )
-    _write_record(out, made)
+        if not settings.dry:
+            write_record(out, made)
     return Made(made, kept=False)
 
 
-def _kept(out: Path, original: str, sealed: str) -> record.Record | None:
+def kept(out: Path, original: str, sealed: str) -> record.Record | None:
     """Return the record of an earlier run if it speaks of these very files and this plan."""
     found = record.find(out) if out.exists() else None
     if found is None or (found.original_sha256, found.plan) != (original, sealed):
@@ -89,7 +95,8 @@ def _kept(out: Path, original: str, sealed: str) -> record.Record | None:
     return found if files.digest(out)[0] == found.derivative_sha256 else None
 
 
-def _write_record(out: Path, made: record.Record) -> None:
+def write_record(out: Path, made: record.Record) -> None:
+    """Put the record where its derivative will be: first the record, so that no derivative lacks one."""
     with files.written(record.place(out)) as aside:
         aside.write_bytes(record.spelt(made))
 
@@ -139,6 +146,7 @@ def _json(
 ) -> Checks:
     json_file.redact(path, aside, plan, removed)
     yield absent_from_text(removed, json_file.parts(aside))
+    yield words_left(removed, json_file.parts(aside))
     yield _bytes(removed, aside)
     yield check("still-parses", (), "valid JSON without duplicate names")
 
@@ -148,6 +156,7 @@ def _csv(
 ) -> Checks:
     rows.redact(path, aside, plan, removed)
     yield absent_from_text(removed, rows.parts(aside, plan))
+    yield words_left(removed, rows.parts(aside, plan))
     yield _bytes(removed, aside)
     yield check("still-parses", (), "every row has the cells of the first")
     count = rows.formulas(aside, plan)
@@ -161,6 +170,7 @@ def _text(
 ) -> Checks:
     lines.redact(path, aside, plan, removed)
     yield absent_from_text(removed, lines.parts(aside, plan.encoding), running=True)
+    yield words_left(removed, lines.parts(aside, plan.encoding))
     yield _bytes(removed, aside)
     yield check("still-parses", (), "text in the encoding of the original")
 
