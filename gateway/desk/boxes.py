@@ -25,6 +25,11 @@ class Box:
         """The four numbers, as Pillow takes them."""
         return self.left, self.top, self.right, self.bottom
 
+    @property
+    def empty(self) -> bool:
+        """Whether no pixel lies within: the box is outside the picture."""
+        return self.left >= self.right or self.top >= self.bottom
+
     def grown(self, size: tuple[int, int], grid: int) -> "Box":
         """Return the box within a picture of *size*, its edges moved outwards to multiples of *grid*."""
         width, height = size

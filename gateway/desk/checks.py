@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.desk.removed import (
     IN_BYTES,
+    SHOWN,
     SQUEEZED,
     WHOLE_WORD,
     Removed,
@@ -18,7 +19,6 @@ from gateway.desk.removed import (
 from gateway.exchange.derivation_acts import DerivationCheck
 from gateway.kernel.errors import VerificationError
 
-SHOWN = 5  # places named of one check
 _DETAIL = 500  # characters
 Parts = Iterable[tuple[str, str]]
 
@@ -51,10 +51,9 @@ def searched(removed: Removed) -> DerivationCheck:
     """Say what could not be looked for in the derivative, because it is too short or stands in bulk."""
     notes = [f"{len(removed.values)} different values are looked for"]
     if removed.unsearched:
-        places = [shown_place(place, removed) for place in removed.unsearched[:SHOWN]]
-        more = ", …" if len(removed.unsearched) > SHOWN else ""
-        count = len(removed.unsearched)
-        notes.append(f"{count} too short to be looked for: {', '.join(places)}{more}")
+        places = [shown_place(place, removed) for place in removed.unsearched]
+        more = ", …" if removed.too_short > len(places) else ""
+        notes.append(f"{removed.too_short} too short to be looked for: {', '.join(places)}{more}")
     words = sum(1 for value in removed.values if len(fold(value)) <= WHOLE_WORD)
     if words:
         notes.append(f"{words} of 3 or 4 characters are looked for as whole words")

@@ -7,12 +7,12 @@ from pathlib import Path as File
 
 from gateway.desk import files
 from gateway.desk.json_text import Node, Path, scan, spelt
-from gateway.desk.patterns import TOKEN, Pattern, patterns, replaced
+from gateway.desk.patterns import Pattern, patterns, replaced
 from gateway.desk.plan import Instruction, Plan
-from gateway.desk.removed import Removed
+from gateway.desk.removed import TOKEN, Removed
 from gateway.kernel.errors import MalformedError
 
-MAX_FILE = 64 << 20  # bytes
+MAX_FILE = 32 << 20  # bytes
 _MARK = "\ufeff"
 _STEP = re.compile(
     r"""\.?(?:(?P<any>\*\*)|(?P<star>\*)|(?P<name>[^.\[\]*"]+))"""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.desk import files
-from gateway.desk.patterns import TOKEN, patterns, replaced
+from gateway.desk.patterns import patterns, replaced
 from gateway.desk.plan import Instruction, Plan
-from gateway.desk.removed import Removed
+from gateway.desk.removed import TOKEN, Removed
 
 
 def redact(path: Path, out: Path, plan: Plan, removed: Removed) -> None:

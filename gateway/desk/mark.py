@@ -17,7 +17,7 @@ from gateway.desk.redact import Made, format_of, kept, write_record
 from gateway.desk.register import Line, Register
 from gateway.exchange.derivation_acts import DerivationCheck
 from gateway.kernel.encoding import Json, canonical_json
-from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError, TooLargeError
+from gateway.kernel.errors import MalformedError, NotFoundError, TooLargeError
 
 _PLAIN = Plan(())
 MAX_TEXT = 64 << 20  # bytes
@@ -39,13 +39,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One file being marked; *tag* only for a forensic mark."""
+    """One file being marked; *tag* only for a forensic mark, *own* if the desk made the file."""
 
     path: Path
     aside: Path
     name: str
     wish: Wish
     tag: bytes | None
+    own: bool
 
 
 def mark(path: Path, out: Path, wish: Wish, register: Register | None) -> Made:
@@ -56,19 +57,21 @@ def mark(path: Path, out: Path, wish: Wish, register: Register | None) -> Made:
     kind = format_of(path, _PLAIN)
     _possible(kind, out.name, wish, register)
     source, sealed = files.digest(path, _secret(wish, out.name))
-    before = _record_of(path, source)
+    before = record.before(path, source)
     original = before.original_sha256 if before else source
-    if (found := kept(out, original, sealed)) and not wish.force:
+    if not wish.force and (found := kept(out, original, sealed)):
         return Made(found, kept=True)
     files.refuse_in_place(path, out, force=wish.force)
     tag = register.enter(wish.party, source, wish.at) if register and wish.forensic else None
     with files.written(out) as aside:
-        checks = demand(_BY_FORMAT[kind](_Work(path, aside, out.name, wish, tag)))
+        checks = demand(
+            _BY_FORMAT[kind](_Work(path, aside, out.name, wish, tag, before is not None))
+        )
         made = record.Record(
             v=1,
             original_sha256=original,
             derivative_sha256=files.digest(aside)[0],
-            method="; ".join([*([before.method] if before else []), _method(wish)]),
+            method=record.joined(before, _method(wish)),
             removed=before.removed if before else (),
             mark="forensic" if wish.forensic else "visible",
             recipient=wish.party,
@@ -97,16 +100,6 @@ def _possible(kind: str, name: str, wish: Wish, register: Register | None) -> No
 def _secret(wish: Wish, name: str) -> bytes:
     said: list[Json] = [wish.party, wish.visible, wish.forensic, wish.dpi, name]
     return sha256(canonical_json(said)).digest()
-
-
-def _record_of(path: Path, source: str) -> record.Record | None:
-    """Return what the file's own record says of it, if it is a derivative. Raises ConflictError if marked."""
-    found = record.find(path)
-    if found is None or found.derivative_sha256 != source:
-        return None
-    if found.mark != "none":
-        raise ConflictError(f"{path.name} is marked already: mark the file it was made of")
-    return found
 
 
 def _method(wish: Wish) -> str:
@@ -196,7 +189,7 @@ def _image(work: _Work) -> Checks:
 def _pdf(work: _Work) -> Checks:
     from gateway.desk.mark_pictures import mark_pdf
 
-    yield from mark_pdf(work.path, work.aside, _ink(work), work.wish.dpi)
+    yield from mark_pdf(work.path, work.aside, _ink(work), work.wish.dpi, own=work.own)
     yield from _reads_back(work.tag, work.aside, "pdf")
 
 

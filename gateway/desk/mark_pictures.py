@@ -47,11 +47,13 @@ def mark_image(path: Path, aside: Path, name: str, ink: Ink) -> Iterator[Derivat
     yield from pictures.checks(aside, name, [])
 
 
-def mark_pdf(path: Path, aside: Path, ink: Ink, dpi: int) -> Iterator[DerivationCheck]:
-    """Write a marked copy of a PDF, every page a picture, and check it."""
+def mark_pdf(
+    path: Path, aside: Path, ink: Ink, dpi: int, *, own: bool
+) -> Iterator[DerivationCheck]:
+    """Write a marked copy of a PDF, every page a picture, and check it; *own*: the desk redacted it."""
     digests, fair = [], True
     with PictureBook(aside) as book:
-        for picture, points in _pages_of(path, dpi):
+        for picture, points in _pages_of(path, dpi, own=own):
             made, unchanged = inked(picture, ink)
             fair = fair and unchanged
             digests.append(sha256(made.tobytes()).digest())
@@ -66,9 +68,11 @@ def mark_pdf(path: Path, aside: Path, ink: Ink, dpi: int) -> Iterator[Derivation
     )
 
 
-def _pages_of(path: Path, dpi: int) -> Iterator[tuple[Image.Image, tuple[float, float]]]:
-    """Yield the pages as pictures: the very pixels, if the file is of pictures alone already."""
-    if not any(page.strange for page in only_pictures(path)):
+def _pages_of(
+    path: Path, dpi: int, *, own: bool
+) -> Iterator[tuple[Image.Image, tuple[float, float]]]:
+    """Yield the pages as pictures: the very pixels, if this program made the file of pictures."""
+    if own:
         for page in only_pictures(path):
             if page.picture is None or page.picture.mode not in ("L", "RGB"):
                 raise MalformedError(f"{path.name} holds pictures that cannot be carried over")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from types import FrameType
 
 from gateway.desk.plan import Instruction
-from gateway.desk.removed import Removed
+from gateway.desk.removed import TOKEN, Removed
 from gateway.kernel.errors import TooLargeError
 
-TOKEN = "[redacted]"  # noqa: S105 - the word that replaces what was taken out, whatever its length
 SECONDS = 20  # how long one line, cell or page may keep an expression busy
 _BROKEN = "(?:[\u00ad\u0002\ufffe-]?\\s*[\\r\\n]+\\s*)?"  # a hyphen and line end within a word
 

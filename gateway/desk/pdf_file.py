@@ -106,7 +106,9 @@ def _of_fields(page: Page, instructions: Sequence[Instruction], removed: Removed
             if fnmatchcase(widget.name, instruction.what):
                 removed.count(instruction.number)
                 removed.add(widget.value, f"page {page.number}, a field")
-                yield page.box_at(widget.edges)
+                box = page.box_at(widget.edges)
+                if not box.empty:
+                    yield box
 
 
 def _of_text(page: Page, text: str, wanted: Sequence[Pattern], removed: Removed) -> Iterator[Box]:
@@ -114,7 +116,8 @@ def _of_text(page: Page, text: str, wanted: Sequence[Pattern], removed: Removed)
         removed.count(instruction.number)
         removed.add(text[start:end], f"page {page.number}")
         for first, last in _by_line(text, start, end):
-            if box := page.box_of(first, last):
+            box = page.box_of(first, last)
+            if box and not box.empty:
                 yield box
 
 
@@ -129,9 +132,7 @@ def _by_line(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _uncovered(page: Page, text: str, boxes: Sequence[Box]) -> str:
-    """Return the text with a stand-in for each sign that lies under a box wholly."""
-    if not boxes:
-        return text
+    """Return the text with a stand-in for each sign under a box, or outside what the page shows."""
     return "".join(
         _COVERED if not char.isspace() and _under(page.box_of(at, at + 1), boxes) else char
         for at, char in enumerate(text)
@@ -139,8 +140,8 @@ def _uncovered(page: Page, text: str, boxes: Sequence[Box]) -> str:
 
 
 def _under(char: Box | None, boxes: Sequence[Box]) -> bool:
-    if char is None:
-        return False
+    if char is None or char.empty:
+        return char is not None
     x, y = (char.left + char.right) / 2, (char.top + char.bottom) / 2
     return any(b.left <= x < b.right and b.top <= y < b.bottom for b in boxes)
 

@@ -71,7 +71,7 @@ class Page:
         self.number = number
         page = document[number - 1]
         self.widgets = list(_widgets(document, page))
-        if page.flatten() == pdfium.FLATTEN_FAIL:
+        if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
             raise MalformedError(f"page {number}: its fields and notes cannot be drawn")
         page.close()
         self._page = document[number - 1]
@@ -195,6 +195,9 @@ def _strange(page: Any) -> list[str]:
 def _picture(page: Any) -> Image.Image | None:
     for item in page.get_objects():
         if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
-            image: Image.Image = item.get_bitmap(render=False).to_pil()
+            try:
+                image: Image.Image = item.get_bitmap(render=False).to_pil()
+            except (pypdfium2.PdfiumError, ValueError):
+                return None  # a kind of picture that this program never writes
             return image
     return None

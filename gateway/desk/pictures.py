@@ -20,7 +20,7 @@ from gateway.exchange.derivation_acts import DerivationCheck
 from gateway.kernel.errors import MalformedError, TooLargeError
 
 MAX_PIXELS = 100_000_000  # of one picture: 400 MB in memory
-FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "TIFF": "TIFF", "WEBP": "WEBP", "MPO": "JPEG"}
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")  # a JPEG may turn out to be MPO: several in one
 SUFFIXES = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",
 }  # fmt: skip
@@ -56,7 +56,7 @@ def redact(path: Path, out: Path, name: str, plan: Plan, removed: Removed) -> li
 
 def load(path: Path) -> Image.Image:
     """Return a picture's pixels, upright, in mode L, LA, RGB or RGBA. Raises MalformedError, TooLargeError."""
-    with _bounded(path.name), Image.open(path, formats=[*FORMATS]) as image:
+    with _bounded(path.name), Image.open(path, formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise TooLargeError(f"{path.name} has more than {MAX_PIXELS} pixels")
         # An MPO is what some cameras make of a JPEG: its further frames are previews, and are left out.

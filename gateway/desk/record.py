@@ -10,14 +10,15 @@ from typing import Literal
 import msgspec
 
 from gateway.exchange.acts import Derive
-from gateway.exchange.derivation_acts import DerivationCheck
+from gateway.exchange.derivation_acts import MAX_CHECKS, DerivationCheck
 from gateway.exchange.parse import decode, plain
 from gateway.kernel.encoding import canonical_json
-from gateway.kernel.errors import MalformedError
+from gateway.kernel.errors import ConflictError, MalformedError
 from gateway.kernel.ids import new_id
 
 SUFFIX = ".derivation.json"
 MAX_FILE = 1 << 20  # bytes
+MAX_METHOD = 255  # characters
 Mark = Literal["none", "visible", "forensic"]
 
 
@@ -59,6 +60,24 @@ def find(derivative: Path) -> Record | None:
     """Return the record that stands beside a derivative, if there is one."""
     path = place(derivative)
     return read(path) if path.exists() else None
+
+
+def before(path: Path, digest: str) -> Record | None:
+    """Return what a file's own record says of it, if it is a derivative. Raises ConflictError if marked."""
+    found = find(path)
+    if found is None or found.derivative_sha256 != digest:
+        return None
+    if found.mark != "none":
+        raise ConflictError(f"{path.name} is marked already: take the file it was made of")
+    return found
+
+
+def joined(earlier: Record | None, method: str) -> str:
+    """Return how a derivative of a derivative was made. Raises ConflictError if it was derived too often."""
+    whole = "; ".join([*([earlier.method] if earlier else []), method])
+    if len(whole) > MAX_METHOD or (earlier and len(earlier.checks) > MAX_CHECKS // 2):
+        raise ConflictError("derived too often already: begin again with the original")
+    return whole
 
 
 def act_of(record: Record, original: str, item: str) -> Derive:

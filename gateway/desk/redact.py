@@ -59,26 +59,28 @@ def redact(path: Path, out: Path, plan: Plan, settings: Settings) -> Made:
     """
     kind = format_of(path, plan)
     secret = files.plan_secret(plan, f"{kind} {settings.dpi} {settings.allow_unmatched} {out.name}")
-    original, sealed = files.digest(path, secret)
-    if (found := kept(out, original, sealed)) and not settings.force:
+    source, sealed = files.digest(path, secret)
+    before = record.before(path, source)
+    original = before.original_sha256 if before else source
+    if not settings.force and (found := kept(out, original, sealed)):
         return Made(found, kept=True)
     files.refuse_in_place(path, out, force=settings.force)
     with files.written(out, dry=settings.dry) as aside:
         checks = _made(path, aside, out.name, plan, kind, settings)
-        if files.digest(path, secret)[0] != original:
+        if files.digest(path, secret)[0] != source:
             raise VerificationError("the original changed while it was read: nothing was written")
         made = record.Record(
             v=1,
             original_sha256=original,
             derivative_sha256=files.digest(aside)[0],
-            method=_method(kind, settings.dpi),
-            removed=plan.removes,
+            method=record.joined(before, _method(kind, settings.dpi)),
+            removed=tuple(sorted({*plan.removes, *(before.removed if before else ())})),
             mark="none",
             recipient=None,
-            checks=checks,
+            checks=(*(before.checks if before else ()), *checks),
             plan=sealed,
         )
-        if made.derivative_sha256 == original:
+        if made.derivative_sha256 in (original, source):
             raise VerificationError(
                 "the derivative is the same as the original: nothing was written"
             )

@@ -15,6 +15,8 @@ from urllib.parse import quote
 from gateway.kernel.errors import TooLargeError
 
 MAX_VALUES = 20_000
+SHOWN = 5  # places named of one check
+TOKEN = "[redacted]"  # noqa: S105 - the word that replaces what was taken out, whatever its length
 UNSEARCHED = 2  # characters: so short a value is everywhere
 WHOLE_WORD = 4  # characters: up to here a value is searched as a whole word only
 SQUEEZED = 8  # letters and digits: from here on a value is searched through spaces and signs
@@ -31,6 +33,7 @@ class Removed:
 
     values: dict[str, str] = field(default_factory=dict, repr=False)
     unsearched: list[str] = field(default_factory=list)
+    too_short: int = 0
     bulk: int = 0
     matches: dict[int, int] = field(default_factory=dict)
 
@@ -41,10 +44,11 @@ class Removed:
     def add(self, value: str, place: str) -> None:
         """Note one value. Raises TooLargeError beyond `MAX_VALUES` different ones."""
         shown = fold(value).strip()
-        if value in self.values or not shown:
+        if value in self.values or not shown or value == TOKEN:
             return
         if len(shown) <= UNSEARCHED or shown in ("true", "false", "null"):
-            if place not in self.unsearched:
+            self.too_short += 1
+            if len(self.unsearched) < SHOWN and place not in self.unsearched:
                 self.unsearched.append(place)
             return
         if len(self.values) >= MAX_VALUES:
@@ -112,6 +116,7 @@ def _encoded(form: str) -> Iterator[bytes]:
 
 def _escaped(form: str) -> Iterator[str]:
     yield json.dumps(form)[1:-1]
+    yield json.dumps(json.dumps(form)[1:-1])[1:-1]  # JSON within a string of JSON
     yield json.dumps(form, ensure_ascii=False)[1:-1]
     yield "".join(f"\\u{unit:04x}" for unit in _units(form))
     yield quote(_utf(form, "utf-8"), safe="")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.desk import files
-from gateway.desk.patterns import TOKEN, Pattern, patterns, replaced
+from gateway.desk.patterns import Pattern, patterns, replaced
 from gateway.desk.plan import Instruction, Plan
-from gateway.desk.removed import Removed
+from gateway.desk.removed import TOKEN, Removed
 from gateway.kernel.errors import MalformedError, TooLargeError
 
 MAX_RECORD = 1 << 20  # characters
