@@ -26,10 +26,14 @@ def derive(
     json: bool = Json,
 ) -> None:
     """Attest, as a person, that one deposited item was made from another, and how it was checked."""
+    import msgspec
+
     from gateway.client import derive as client
     from gateway.client.session import Session
     from gateway.desk import record as desk
     from gateway.exchange.parse import plain
+    from gateway.kernel.encoding import digest_of
+    from gateway.kernel.errors import GatewayError, RateLimitedError, UnavailableError
 
     with explained():
         found = desk.read(record)
@@ -41,7 +45,20 @@ def derive(
         act = desk.act_of(found, original, item)
 
     async def work(session: Session) -> dict[str, Any]:
-        return await client.attest(session, act)
+        # Run again after a cut, the command sends the same act: its id is kept until it is answered.
+        name = f"derive-{digest_of([original, item, found.derivative_sha256])[:32]}"
+        kept = session.folder.state(name)
+        session.folder.keep(name, kept or act.id.encode())
+        once = msgspec.structs.replace(act, id=kept.decode()) if kept else act
+        try:
+            answer = await client.attest(session, once)
+        except (UnavailableError, RateLimitedError):
+            raise  # nobody knows whether it was done
+        except GatewayError:
+            session.folder.forget(name)
+            raise
+        session.folder.forget(name)
+        return answer
 
     what = ", ".join(found.removed) or f"a {found.mark} mark"
     if dry_run:

@@ -10,9 +10,9 @@ from gateway.desk.removed import (
     SHOWN,
     SQUEEZED,
     WHOLE_WORD,
+    Index,
     Removed,
     fold,
-    index,
     spellings,
     squeeze,
 )
@@ -73,7 +73,8 @@ def absent_from_text(
     faults = []
     for place, text in parts:
         if finder.found(text):
-            faults.append(f"a removed value is still at {shown_place(place, removed)}")
+            shown = shown_place(place, removed) if len(faults) < SHOWN else ""
+            faults.append(f"a removed value is still at {shown}")
     return check(name, faults, f"none in {finder.parts} parts")
 
 
@@ -100,8 +101,8 @@ class _Finder:
     def __init__(self, removed: Removed, *, running: bool) -> None:
         folded = {fold(value).strip() for value in removed.values}
         long = {squeeze(text) for text in folded if len(squeeze(text)) >= SQUEEZED}
-        self._long = index(long)
-        self._short = index(text for text in folded if len(squeeze(text)) < SQUEEZED)
+        self._long = Index(long)
+        self._short = Index(text for text in folded if len(squeeze(text)) < SQUEEZED)
         self._running, self._tails, self.parts = running, ("", ""), 0
 
     def found(self, text: str) -> bool:
@@ -137,7 +138,7 @@ def absent_from_bytes(
 ) -> DerivationCheck:
     """Look for every value of some length in bytes: as UTF-8, UTF-16, legacy encodings, escapes, base64."""
     long = [value for value in removed.values if len(value) >= IN_BYTES]
-    needles = index(data for value in long for data in spellings(value))
+    needles = Index(data for value in long for data in spellings(value))
     faults, size = [], 0
     for place, data in chunks:
         size += len(data)

@@ -11,6 +11,7 @@ from gateway.desk.plan import Plan
 from gateway.kernel.encoding import canonical_json
 from gateway.kernel.errors import ConflictError, MalformedError, TooLargeError
 
+UNFINISHED = ".unfinished"  # ends the name of what is not checked yet, and must never be sent
 BLOCK = 1 << 20  # bytes
 MAX_LINE = 1 << 20  # characters
 _MARKS = (
@@ -98,7 +99,7 @@ def written(out: Path, *, dry: bool = False) -> Iterator[Path]:
 
     If the block fails, or it is *dry*, nothing is left. The file has mode 0600 from its first byte on.
     """
-    aside = out.with_name(f".{out.name}.new")
+    aside = out.with_name(f".{out.name}{UNFINISHED}")
     aside.unlink(missing_ok=True)
     try:
         os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

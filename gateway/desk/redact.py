@@ -147,8 +147,9 @@ def _json(
     path: Path, aside: Path, _name: str, plan: Plan, removed: Removed, _settings: Settings
 ) -> Checks:
     json_file.redact(path, aside, plan, removed)
-    yield absent_from_text(removed, json_file.parts(aside))
-    yield words_left(removed, json_file.parts(aside))
+    parts = list(json_file.parts(aside))
+    yield absent_from_text(removed, parts)
+    yield words_left(removed, parts)
     yield _bytes(removed, aside)
     yield check("still-parses", (), "valid JSON without duplicate names")
 

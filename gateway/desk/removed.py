@@ -148,37 +148,42 @@ def _base64(data: bytes) -> Iterator[bytes]:
             yield from (core, core.translate(bytes.maketrans(b"+/", b"-_")))
 
 
-@dataclass(frozen=True, slots=True)
+_FEW = 16  # needles: so many are looked for one by one
+_HEAD = 6  # signs of a needle that are looked up first
+_WINDOW = 1 << 12  # signs in which these heads are looked up at once
+
+
 class Index(Generic[AnyStr]):
     """Many needles to find in one pass: by their first signs, or one by one if they are few."""
 
-    needles: list[AnyStr] = field(repr=False)
-    _by: dict[AnyStr, list[AnyStr]] = field(default_factory=dict, repr=False)
-
-    @property
-    def longest(self) -> int:
-        """The length of the longest needle, 0 without any."""
-        return max(map(len, self.needles), default=0)
+    def __init__(self, needles: Iterable[AnyStr]) -> None:
+        self._needles: list[AnyStr] = sorted(set(needles))
+        self.longest = max(map(len, self._needles), default=0)
+        self._width = min(_HEAD, min(map(len, self._needles), default=0))
+        self._by: dict[AnyStr, list[AnyStr]] = {}
+        for needle in self._needles if len(self._needles) > _FEW else ():
+            self._by.setdefault(needle[: self._width], []).append(needle)
+        self._heads: set[tuple[object, ...]] = {tuple(head) for head in self._by}
 
     def find(self, hay: AnyStr) -> Iterator[tuple[int, int]]:
-        """Yield start and end of what is found: of every needle at least its first place."""
-        if len(self.needles) <= 64:
-            for needle in self.needles:
+        """Yield start and end of every place where a needle stands."""
+        if not self._by:
+            for needle in self._needles:
                 at = hay.find(needle)
                 while at >= 0:
                     yield at, at + len(needle)
                     at = hay.find(needle, at + 1)
             return
-        width = min(map(len, self.needles))
-        if not self._by:
-            for needle in self.needles:
-                self._by.setdefault(needle[:width], []).append(needle)
-        for at in range(len(hay) - width + 1):
-            for needle in self._by.get(hay[at : at + width], ()):
-                if hay.startswith(needle, at):
-                    yield at, at + len(needle)
+        for start in range(0, len(hay), _WINDOW):
+            window = hay[start : start + _WINDOW + self._width - 1]
+            # Most windows hold no head of any needle, and this loop runs in C.
+            if not self._heads.isdisjoint(
+                zip(*(window[n:] for n in range(self._width)), strict=False)
+            ):
+                yield from self._within(hay, start, window)
 
-
-def index(needles: Iterable[AnyStr]) -> Index[AnyStr]:
-    """Make an index of needles, once each."""
-    return Index(sorted(set(needles)))
+    def _within(self, hay: AnyStr, start: int, window: AnyStr) -> Iterator[tuple[int, int]]:
+        for at in range(len(window) - self._width + 1):
+            for needle in self._by.get(window[at : at + self._width], ()):
+                if hay.startswith(needle, start + at):
+                    yield start + at, start + at + len(needle)

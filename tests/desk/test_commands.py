@@ -232,13 +232,16 @@ def test_marks_need_a_party_and_a_register(tmp_path: Path) -> None:
         assert says in err or "not an id" in err
 
 
-def test_the_record_of_a_derivation_is_never_deposited(tmp_path: Path) -> None:
+def test_neither_a_record_nor_an_unfinished_derivative_is_deposited(tmp_path: Path) -> None:
     folder = tmp_path / "evidence"
     folder.mkdir()
     (folder / "a.txt").write_text("x")
     (folder / f"a.txt{record.SUFFIX}").write_text("{}")
     rows = answer("push", folder, "--as", tmp_path, "--rationale", "why", "--dry-run")
     assert [row["name"] for row in rows] == ["a.txt"]
+    (folder / ".a.txt.unfinished").write_text("x")
+    code, _, err = gateway("push", folder, "--as", tmp_path, "--rationale", "why", "--dry-run")
+    assert (code, "not checked" in err) == (2, True)
 
 
 def test_the_commands_start_without_the_libraries_of_the_desk() -> None:
