@@ -70,7 +70,7 @@ def absent_from_text(
     *running*: each part goes on where the last one ended, so that a value may stand across both.
     """
     finder = _Finder(removed, running=running)
-    faults = []
+    faults: list[str] = []
     for place, text in parts:
         if finder.found(text):
             shown = shown_place(place, removed) if len(faults) < SHOWN else ""

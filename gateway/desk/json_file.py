@@ -12,7 +12,7 @@ from gateway.desk.plan import Instruction, Plan
 from gateway.desk.removed import TOKEN, Removed
 from gateway.kernel.errors import MalformedError
 
-MAX_FILE = 32 << 20  # bytes
+MAX_FILE = 16 << 20  # bytes: about 40 times as much in memory
 _MARK = "\ufeff"
 _STEP = re.compile(
     r"""\.?(?:(?P<any>\*\*)|(?P<star>\*)|(?P<name>[^.\[\]*"]+))"""
