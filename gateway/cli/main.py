@@ -4,6 +4,8 @@ import typer
 
 from gateway.cli import (
     database,
+    derivation,
+    desk,
     endpoint,
     facts,
     history,
@@ -27,6 +29,8 @@ app.command()(setup.init)
 app.command()(setup.serve)
 app.command()(team.push)
 app.command()(team.package)
+app.command()(desk.redact)
+app.command()(desk.mark)
 app.add_typer(share.app, name="share")
 app.command()(share.recall)
 app.command()(overview.match)
@@ -36,6 +40,7 @@ app.command()(overview.watch)
 app.add_typer(rfa.app, name="rfa")
 app.add_typer(facts.app, name="facts")
 app.add_typer(facts.item, name="item")
+facts.item.command()(derivation.derive)
 app.add_typer(history.app, name="history")
 app.command()(endpoint.inbox)
 app.command()(endpoint.pull)

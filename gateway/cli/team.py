@@ -150,7 +150,15 @@ def _sources(folder: Path, facts: Path | None, suite: str) -> list[Any]:
         raise MalformedError(f"there is no {folder.name} to deposit")
     rules = _read_facts(facts)
     single = folder.is_file()
-    paths = [folder] if single else sorted(p for p in folder.rglob("*") if p.is_file())
+    found_in = (p for p in folder.rglob("*") if p.is_file())
+    # The record of a derivation is for its attestation; it is no evidence, and names the original's digest.
+    whole = sorted(p for p in found_in if not p.name.endswith(".derivation.json"))
+    paths = [folder] if single else whole
+    if any(p.name.startswith(".") and p.name.endswith(".unfinished") for p in paths):
+        raise MalformedError(
+            f"{folder.name} holds a derivative that was interrupted, and is not checked: run redact or "
+            "mark again, or delete the file that ends in .unfinished"
+        )
     if not paths:
         raise MalformedError(f"{folder.name} holds no files")
     found = []

@@ -1,0 +1,1 @@
+"""The desk: derivatives of real files, made in the tests."""
