@@ -14,6 +14,7 @@ from gateway.policy.decide import (
 )
 from gateway.policy.enforce import Circumstances, reasons_of, unmet
 from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.jurisdictions import (
     Attested,
     Register,
@@ -39,6 +40,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Fired",
+    "Invariant",
     "Outcome",
     "PolicySet",
     "Reason",
@@ -54,6 +56,7 @@ __all__ = [
     "facts_digest",
     "join",
     "load",
+    "load_invariants",
     "load_register",
     "missing",
     "read",
@@ -64,4 +67,5 @@ __all__ = [
     "terms_json",
     "to_json",
     "unmet",
+    "violated",
 ]
