@@ -29,7 +29,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference and the request with the fewest facts on which it shows, today among them.
+    """One difference and a request with as few facts as will show it, today among them.
 
     *kind* is the kind of obligation that is weaker or stronger, or empty.
     """
@@ -106,9 +106,10 @@ def compare(old: PolicySet, new: PolicySet, today: str | None = None) -> Diff:
     shared = _shared(old, new)
     one, two = (Model(space, p, {**p.kinds, **shared}, numbers) for p in (old, new))
     solver = Solver(space)
+    wishes = [*one.certainties, *two.certainties]
     found = []
     for question in (*_outcomes(one, two), *_obligations(one, two, shared)):
-        facts = solver.example(question.term, today=today)
+        facts = solver.example(question.term, wishes=wishes, today=today)
         if facts is not None:
             found.append(_difference(question, old, new, facts, shared))
     return Diff(old, new, tuple(found), written_changes(old, new))

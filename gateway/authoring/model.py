@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.authoring.polarity import firing, form, in_force
 from gateway.authoring.strictness import Demand, Numbers, demands
-from gateway.authoring.symbolic import Space, Term, View, day_number
+from gateway.authoring.symbolic import Cell, Space, Term, View, day_number
 from gateway.policy.conditions import Condition
 from gateway.policy.decide import Outcome, PolicySet
 from gateway.policy.invariants import Invariant
@@ -31,6 +31,10 @@ class Model:
         self.policy, self._kinds, self._numbers, self._z3 = policy, kinds, numbers, space.z3
         self.view = View(space, policy.vocabulary)
         self.fires = {r.id: firing(r, policy.vocabulary, self.view) for r in policy.rules}
+        self._met = {r.id: self._certain(r) for r in policy.rules}
+        # That no rule speaks as a precaution only: people want to see facts.
+        cautious = [r for r in policy.rules if r.effect is not Effect.PERMIT]
+        self.certainties = [self._z3.Implies(self.fires[r.id], self._met[r.id]) for r in cautious]
         self._asks = {r.id: demands(kinds, r.terms, numbers) for r in policy.rules}
         self._speaking = [r for r in policy.rules if r.effect is not Effect.DENY]
         denied = self.any_of(r for r in policy.rules if r.effect is Effect.DENY)
@@ -46,8 +50,7 @@ class Model:
 
     def met(self, rule: Rule) -> Term:
         """Return whether a rule's condition is met for certain, while it is in force."""
-        term = form(in_force(rule, self.policy.vocabulary), self.view, unknown=False)
-        return self._z3.And(term, form(rule.when, self.view, unknown=False))
+        return self._met[rule.id]
 
     def silent(self, rule: Rule) -> Term:
         """Return whether a rule does not speak although it is in force."""
@@ -78,6 +81,10 @@ class Model:
         """Return whether a rule that speaks, another than *without*, makes a demand."""
         asking = (r for r in self._speaking if r is not without and demand in self._asks[r.id])
         return self.any_of(asking)
+
+    def _certain(self, rule: Rule) -> Term:
+        term = form(in_force(rule, self.policy.vocabulary), self.view, unknown=False)
+        return self._z3.And(term, form(rule.when, self.view, unknown=False))
 
     def _asked_by_own(self, kind: str) -> Term:
         return self.any_of(r for r in self._speaking if kind in r.terms)
@@ -114,26 +121,34 @@ class Solver:
         with self._within(terms):
             return self._satisfiable()
 
-    def example(self, *terms: Term, today: str | None = None) -> Facts | None:
-        """Return facts, as few as possible, that make all of *terms* true, or None if none do.
+    def example(
+        self, *terms: Term, wishes: Sequence[Term] = (), today: str | None = None
+    ) -> Facts | None:
+        """Return facts that make all of *terms* true, or None if none do.
 
-        No fact can be taken away from them, nor a value from their sets; today is *today* if it can be.
+        They meet *wishes*, each if those before allow it, and are the fewest that do: no fact can be
+        taken away from them, nor a value from their sets. Today is *today* if it can be.
         """
         with self._within(terms):
             if not self._satisfiable():
                 return None
-            for wish in self._wishes(today):
+            for wish in self._wishes(wishes, today):
                 self._grant(wish)
             assert self._satisfiable()
             return self.space.facts(self._solver.model())
 
-    def _wishes(self, today: str | None) -> Iterator[Term]:
+    def _wishes(self, wishes: Sequence[Term], today: str | None) -> Iterator[Term]:
+        """Yield wishes, the dearest first: what is not said by a plain no is said by as little as will do."""
         if today is not None:
-            cell = self.space.cells[TODAY, Type.DATE]
-            yield cell.value == day_number(today)
-        for cell in self.space.cells.values():
+            yield self.space.cells[TODAY, Type.DATE].value == day_number(today)
+        yield from wishes
+        cells = sorted(self.space.cells.values(), key=_plainness)
+        for cell in cells:
+            if cell.type is Type.BOOL:
+                yield self._z3.Not(self._z3.And(cell.known, cell.value))
+        for cell in cells:
             yield self._z3.Not(cell.known)
-        for cell in self.space.cells.values():
+        for cell in cells:
             if cell.type is Type.SET:
                 for bit in cell.words.values():
                     yield self._z3.Not(bit)
@@ -165,3 +180,11 @@ class Solver:
         answer = self._solver.check()
         assert answer != self._z3.unknown, "z3 gave up on a question that is decidable"
         return bool(answer == self._z3.sat)
+
+
+_PLAIN = (Type.DATE, Type.SET, Type.TEXT, Type.INT, Type.ENUM, Type.BOOL)
+
+
+def _plainness(cell: Cell) -> int:
+    """Order facts so that those which are hardest to picture are dropped first."""
+    return _PLAIN.index(cell.type)

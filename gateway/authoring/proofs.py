@@ -17,7 +17,8 @@ from gateway.policy.vocabulary import Facts, to_json
 class Proof:
     """What z3 says of an invariant: proved if there is no *counterexample*.
 
-    The counterexample has the fewest facts that will do; whatever it does not name may be unknown.
+    The counterexample meets the invariant's condition and the conditions of rules, rather than leaving
+    them open, if it can; for that it has the fewest facts that will do, and all others may be unknown.
     """
 
     invariant: Invariant
@@ -41,7 +42,9 @@ def prove(
 ) -> Iterator[Proof]:
     """Prove or refute each invariant. Raises DisagreementError if the evaluator sees no breach."""
     for invariant in invariants:
-        facts = solver.example(_breach(invariant, model), today=today)
+        met = form(invariant.when, model.view, unknown=False)
+        wishes = [met, *model.certainties]
+        facts = solver.example(_breach(invariant, model), wishes=wishes, today=today)
         if facts is None:
             yield Proof(invariant, None, None)
             continue

@@ -75,6 +75,7 @@ def _finding(finding: Any) -> Iterator[str]:
 
 def _proof(proof: Any, vocabulary: Any) -> Iterator[str]:
     from gateway.authoring.cases import told
+    from gateway.policy.conditions import attributes
 
     about = f"{proof.invariant.place}: invariant {proof.invariant.id}"
     if proof.counterexample is None:
@@ -83,7 +84,10 @@ def _proof(proof: Any, vocabulary: Any) -> Iterator[str]:
     yield f"{about}: refuted: {proof.invariant.title}"
     yield f"    the set decides {proof.ruling.words()} when"
     yield from (f"      {line}" for line in told(vocabulary, proof.counterexample))
-    yield "    and whatever else is known or unknown, as far as it is not named here, may be unknown"
+    for a in dict.fromkeys(attributes(proof.invariant.when)):
+        if a.path not in proof.counterexample:
+            yield f"      {a.label}: not recorded"
+    yield "    and whatever is not named here may be unknown"
 
 
 def diff(
