@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.authoring.model import Model, Solver, conditions
+from gateway.authoring.model import Model, conditions
+from gateway.authoring.solver import Solver
 from gateway.authoring.strictness import numbers_of, terms_of
 from gateway.authoring.symbolic import Space, Term
 from gateway.kernel.encoding import Json

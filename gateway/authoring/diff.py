@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.authoring.cases import DisagreementError, Ruling, judged, ruling, seen_by
-from gateway.authoring.model import Model, Solver, conditions
+from gateway.authoring.model import Model, conditions
+from gateway.authoring.solver import Solver
 from gateway.authoring.strictness import comparable, demands, numbers_of, terms_of
 from gateway.authoring.symbolic import Space, Term
 from gateway.authoring.written import Written, written_changes
@@ -106,7 +107,7 @@ def compare(old: PolicySet, new: PolicySet, today: str | None = None) -> Diff:
     shared = _shared(old, new)
     one, two = (Model(space, p, {**p.kinds, **shared}, numbers) for p in (old, new))
     solver = Solver(space)
-    wishes = [*one.certainties, *two.certainties]
+    wishes = [*_known_to_both(one, two, space), *one.certainties, *two.certainties]
     found = []
     for question in (*_outcomes(one, two), *_obligations(one, two, shared)):
         facts = solver.example(question.term, wishes=wishes, today=today)
@@ -125,6 +126,15 @@ def _shared(old: PolicySet, new: PolicySet) -> dict[str, Obligation]:
         if both is not None:
             kinds[kind] = both
     return kinds
+
+
+def _known_to_both(one: Model, two: Model, space: Space) -> Iterator[Term]:
+    """Yield, fact by fact, that its value is within the domains of both sets if it is known."""
+    for path, a in one.policy.vocabulary.attributes.items():
+        other = two.policy.vocabulary.attributes.get(path)
+        if other is not None and other.type is a.type:
+            both = one.view.every([one.view.recorded(a), two.view.recorded(other)])
+            yield one.view.some([one.opposite(space.of(a).known), both])
 
 
 def _outcomes(one: Model, two: Model) -> Iterator[_Question]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.authoring.cases import DisagreementError, Ruling, judged, ruling
-from gateway.authoring.model import Model, Solver
+from gateway.authoring.model import Model
 from gateway.authoring.polarity import form
+from gateway.authoring.solver import Solver
 from gateway.authoring.strictness import demands, numbers_of, terms_of
 from gateway.authoring.symbolic import Term
 from gateway.kernel.encoding import Json

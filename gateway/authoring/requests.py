@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from random import Random
 
-from gateway.authoring.model import Model, Solver, conditions
+from gateway.authoring.model import Model, conditions
+from gateway.authoring.solver import Solver
 from gateway.authoring.symbolic import comparisons
 from gateway.policy.decide import Outcome, PolicySet
 from gateway.policy.rules import Effect

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.authoring import cedar, symbolic
 from gateway.authoring.extras import library
 from gateway.authoring.polarity import form
+from gateway.authoring.view import View
 from gateway.policy import Fact, Facts
 from gateway.policy.compiled import compiled
 from gateway.policy.conditions import OPERATORS, Compare, Truth
@@ -34,7 +35,7 @@ def test_closures_say_what_conditions_say_of_wrong_facts_too(
 
 def of_z3(space: symbolic.Space, facts: Facts, terms: list[Any]) -> list[bool]:
     """Return what z3 makes of terms where the facts are exactly these."""
-    view, solver = symbolic.View(space, VOC), z3.Solver()
+    view, solver = View(space, VOC), z3.Solver()
     solver.add(*space.axioms)
     for path, a in VOC.attributes.items():
         if path in facts:
@@ -56,7 +57,7 @@ def test_z3_and_cedar_read_a_condition_as_the_evaluator_does(
     truth: Truth = one.eval(facts)
     expected = [truth is True, truth is not False]
     space = symbolic.Space([VOC], [one, condition({"eq": ["item.name", "x"]})])
-    view = symbolic.View(space, VOC)
+    view = View(space, VOC)
     assert of_z3(space, facts, [form(one, view, unknown=u) for u in (False, True)]) == expected
     for unknown, right in zip((False, True), expected, strict=True):
         when = form(one, cedar.Cedar(), unknown=unknown)
