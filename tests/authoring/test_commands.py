@@ -59,6 +59,7 @@ def test_a_refuted_invariant_is_told_with_facts_that_break_it(tmp_path: Path) ->
     told = json.loads(gateway("analyse", str(place), "--json", code=1))
     assert [one["proved"] for one in told["invariants"]] == [True, False]
     assert told["invariants"][1]["counterexample"]["item.mark"] is True
+    assert set(told["seconds"]) == {"z3", "analyses", "invariants"}
 
 
 def test_what_breaks_an_invariant_only_while_unknown_is_told_as_not_recorded(

@@ -165,6 +165,10 @@ def test_an_order_with_a_step_more_can_be_compared_and_a_turned_one_is_only_told
     found = diff(rules, rules, obligations=turned)
     assert found.alike
     assert found.written.obligations.words() == ["changed handling: values"]
+    other = OBLIGATIONS.replace("purposes: {join: intersection", "purposes: {join: union")
+    assert diff(rules, rules, obligations=other).written.obligations.words() == [
+        "changed purposes: join"
+    ]
     later = OBLIGATIONS.replace("phase: with", "phase: before")
     assert moves(diff(rules, rules, obligations=later)) == {(STRICTER, "permit", "hold")}
 
