@@ -33,6 +33,7 @@ lint: $(VENV)/.dev ## Check form, types, layers, and the shipped policy
 	$(BIN)/lint-imports
 	$(BIN)/gateway policy check policies
 	$(BIN)/gateway policy test policies
+	$(BIN)/gateway policy analyse policies
 
 long: $(VENV)/.dev ## Run the campaigns that take an hour
 	GATEWAY_INSIST=1 $(BIN)/python -m pytest -s -m long

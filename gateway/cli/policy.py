@@ -5,6 +5,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from gateway.cli import policy_analysis
 from gateway.cli.output import Json, explained, note, show
 
 app = typer.Typer(no_args_is_help=True, help="Disclosure policy: check, test, explain.")
@@ -90,3 +91,12 @@ def explain(
         show(told, str(told), as_json=json)
     else:
         show(decision.to_json(), explain_decision(policy, decision, known, today), as_json=json)
+
+
+for _command in (
+    policy_analysis.analyse,
+    policy_analysis.diff,
+    policy_analysis.crosscheck,
+    policy_analysis.export,
+):
+    app.command(_command.__name__)(_command)

@@ -19,6 +19,7 @@ from gateway.policy.enforce import (
     unmet,
 )
 from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.jurisdictions import (
     Attested,
@@ -48,6 +49,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Fired",
+    "Invariant",
     "Outcome",
     "PolicySet",
     "Reason",
@@ -65,6 +67,7 @@ __all__ = [
     "facts_digest",
     "join",
     "load",
+    "load_invariants",
     "load_register",
     "missing",
     "read",
@@ -76,4 +79,5 @@ __all__ = [
     "terms_json",
     "to_json",
     "unmet",
+    "violated",
 ]
