@@ -30,6 +30,7 @@ class Kind(StrEnum):
     SHARE_SUSPENDED = "share.suspended"
     SHARE_RESUMED = "share.resumed"
     SHARE_EXPIRED = "share.expired"
+    SHARE_TERMS_SIGNED = "share.terms_signed"
     ITEM_AMENDED = "item.amended"
     FACT_ATTESTED = "fact.attested"
     FACT_ENDED = "fact.ended"

@@ -12,7 +12,7 @@ from gateway.policy.decide import (
     facts_digest,
     join,
 )
-from gateway.policy.enforce import Circumstances, reasons_of, unmet
+from gateway.policy.enforce import Circumstances, reasons_of, stricter, unmet
 from gateway.policy.explain import explain, explain_to_recipient
 from gateway.policy.jurisdictions import (
     Attested,
@@ -61,6 +61,7 @@ __all__ = [
     "recipient_facts",
     "register_json",
     "run",
+    "stricter",
     "terms_json",
     "to_json",
     "unmet",

@@ -26,7 +26,8 @@ import pytest
 from gateway import keyfiles
 from gateway.client import ceremony
 from gateway.client.profile import open_folder, write_profile
-from gateway.exchange.parties import Kind, Member, Party, Role, Use
+from gateway.exchange.parties import Kind, Member, Role, Use
+from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.ids import new_id
 from gateway.kernel.signing import KeySigner
 from tests.vectors import ROOT
@@ -148,10 +149,7 @@ def enter(world: World, signers: list[KeySigner], printed: str) -> str:
     party = ceremony.find_party(world.directory, "xa-prosecutor")
     member = Member(new_id("svc"), "endpoint", (Role.ENDPOINT,), tuple(keys))
     changed = (*party.members, member)
-    ceremony.write_party(
-        world.directory,
-        Party(party.id, party.short, party.name, party.kind, changed, party.jurisdiction),
-    )
+    ceremony.write_party(world.directory, msgspec.structs.replace(party, members=changed))
     ceremony.sign_set(world.directory, signers, now)
     return member.id
 
@@ -163,7 +161,7 @@ def build(root: Path, awk: str) -> tuple[World, Authority, str]:
     if shutil.which(awk) is None:
         pytest.skip(f"{awk}: not installed, so the script is not tried with it")
     world = build_world(root / "world", ())
-    ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA")
+    ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA", SUPPORTS)
     world._member("xa-prosecutor", "Officer", (Role.OFFICER,), "xa-officer", person=True)
     authority = Authority(root / "authority", awk)
     service = enter(world, two_custodians(world), authority.run("keys"))
