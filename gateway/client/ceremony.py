@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from gateway import keyfiles
@@ -80,11 +81,15 @@ def add_party(
     if any(party.short == short for party in read_parties(folder)):
         raise ConflictError(f"party {short} exists already")
     try:
-        party = Party(new_id("pty"), short, name, kind, (), jurisdiction, tuple(sorted(supports)))
+        party = Party(new_id("pty"), short, name, kind, (), jurisdiction, _announced(supports))
     except ValueError as error:
         raise MalformedError(str(error)) from None
     write_party(folder, party)
     return party
+
+
+def _announced(supports: Sequence[str]) -> tuple[str, ...] | UnsetType:
+    return tuple(sorted(supports)) if supports else UNSET
 
 
 def set_supports(folder: Path, short: str, supports: Sequence[str]) -> Party:
@@ -94,7 +99,7 @@ def set_supports(folder: Path, short: str, supports: Sequence[str]) -> Party:
     """
     party = find_party(folder, short)
     try:
-        changed = replace(party, supports=tuple(sorted(supports)))
+        changed = replace(party, announced=_announced(supports))
     except ValueError as error:
         raise MalformedError(str(error)) from None
     write_party(folder, changed)

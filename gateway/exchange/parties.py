@@ -136,7 +136,8 @@ _OBLIGATION = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One party. *short* is the handle that the mechanism's people type, such as `xa-prosecutor`.
 
-    *supports*: the kinds of obligation that its endpoint has announced to honour.
+    *announced* stands as `supports` in its file, and not at all before anything was: so the party's hash
+    in a directory that was signed then stays what it was.
     """
 
     id: str
@@ -145,7 +146,9 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
     members: tuple[Member, ...]
     jurisdiction: str | None = None
-    supports: tuple[str, ...] = ()
+    announced: tuple[str, ...] | msgspec.UnsetType = msgspec.field(
+        name="supports", default=msgspec.UNSET
+    )
 
     def __post_init__(self) -> None:
         try:
@@ -156,6 +159,11 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("an authority, and only an authority, is of a jurisdiction")
         if self.supports:
             self._check_supports()
+
+    @property
+    def supports(self) -> tuple[str, ...]:
+        """The kinds of obligation that its endpoint has announced to honour."""
+        return self.announced if isinstance(self.announced, tuple) else ()
 
     def _check_supports(self) -> None:
         if self.kind is not Kind.AUTHORITY:

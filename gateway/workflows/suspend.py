@@ -17,7 +17,7 @@ from gateway.exchange.shares import PULLABLE, RELEASED, State, Step
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import GatewayError, NotFoundError
 from gateway.kernel.time import spell
-from gateway.policy import Outcome, stricter
+from gateway.policy import Outcome, reasons_of, stricter
 from gateway.store import shares, suspensions
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
@@ -84,7 +84,8 @@ def blocked(
     """
     policy = gateway.sets.policy
     if ruling.outcome is not Outcome.PERMIT or policy is None:
-        reasons: list[Json] = [reason.value for reason in ruling.decision.reasons]
+        said = {reason.value for reason in ruling.decision.reasons} | {*reasons_of(ruling.unmet)}
+        reasons: list[Json] = [*sorted(said)]
         rules: list[Json] = [fired.rule for fired in ruling.decision.fired]
         return {
             "cause": "decision",
