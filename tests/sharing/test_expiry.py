@@ -15,6 +15,7 @@ from gateway.kernel.ids import new_id
 from gateway.store import shares
 from gateway.workflows import pull as pulling
 from gateway.workflows import suspend, upkeep
+from tests import reconcile
 from tests.sharing.rules import ask_for
 from tests.sharing.steps import released, shown
 from tests.web.harness import caller, socket_to
@@ -145,6 +146,7 @@ async def test_receipts_for_what_was_pulled_before_are_taken_after_it(live: Runn
         at = await shown(sharer, share)
         assert [r["rung"] for r in at["receipts"]] == ["pulled", "verified", "opened", "accepted"]
         found = (await sharer.get(f"/v1/items/{at['items'][0]['item']}/holders")).json()
+    assert reconcile.check(live.gateway)["share.expired"] == 1
     assert [h["share"] for h in found["holders"]] == [share]  # type: ignore[union-attr,index,call-overload]
 
 
@@ -172,6 +174,7 @@ async def test_who_holds_copies_of_an_expired_share_is_still_asked_by_a_recall(
         assert [m.about for m in await pull.inbox(endpoint)][-1] is About.SHARE_RECALLED
         with pytest.raises(ConflictError, match="the share has expired"):
             await endpoint.get(f"/v1/shares/{share}/manifest")
+    reconcile.check(live.gateway)
 
 
 async def test_a_longer_term_later_prolongs_nothing_and_a_shorter_one_suspends(

@@ -22,6 +22,7 @@ from gateway.kernel.errors import (
 )
 from gateway.kernel.ids import new_id
 from gateway.kernel.time import spell
+from tests import reconcile
 from tests.sharing.rules import ask_for, ask_for_nothing
 from tests.sharing.steps import amend, outcome, pull_status, released, shown, suspended
 from tests.web.harness import caller
@@ -204,6 +205,7 @@ async def test_what_is_signed_twice_is_signed_once(live: Running) -> None:
     async with session(live.world, "auditor") as auditor:
         entries = [e["kind"] for e in await audit.entries(auditor, 0)]
     assert entries.count("share.terms_signed") == 1
+    assert reconcile.check(live.gateway)["share.terms_signed"] == 1
 
 
 async def test_terms_that_ask_for_no_signature_take_none(live: Running) -> None:
