@@ -233,6 +233,8 @@ async def terms_signed(all_: Everyone) -> None:
     assert (await all_.get("sharer", f"/v1/shares/{share}"))["terms_signed"]
     (found,) = (await all_.get("sharer", "/v1/status"))["expiring"]
     assert found["share"] == share
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        await recall(releaser, share)
 
 
 async def abandoned(all_: Everyone) -> None:
@@ -334,8 +336,8 @@ async def refused(all_: Everyone, rfa: str) -> None:
 async def test_every_operation_answers_what_the_document_says(everyone: Everyone) -> None:
     """All of them are called, and no answer, good or bad, has more, less or other than is written."""
     rfa = await rfa_answered(everyone)
-    await held(everyone)
     await terms_signed(everyone)
+    await held(everyone)
     await abandoned(everyone)
     await suspended(everyone)
     await looked_at(everyone, rfa)
