@@ -91,6 +91,7 @@ def _shares(books: Books) -> None:
     _clearances(books)
     _suspensions(books)
     _receipts(books)
+    _signed_terms(books)
     _prepared(books, shares)
 
 
@@ -159,16 +160,39 @@ def _suspensions(books: Books) -> None:
 
 
 def _receipts(books: Books) -> None:
-    """Each receipt is the body of the order that its entry names, and the share took its rung."""
+    """Each receipt is the body of the order that its entry names, and the share took its rung.
+
+    Or it had expired before, and stayed so.
+    """
     events = {(e.share, e.state): e for e in books.rows(tables.share_events)}
     bodies = {o.digest: o.body for o in books.rows(tables.orders)}
     rows = books.rows(tables.receipts)
     assert len(rows) == len(books.kinds["receipt"])
     for row in rows:
+        assert row.digest == hex_sha256(row.container)
+        if (row.share, row.rung) not in events:
+            assert (row.share, "expired") in events, f"{row.id} moved nothing"
+            _entry_of(books, "receipt", row, bodies)
+            continue
         event = events[row.share, row.rung]
         assert bodies[event.order_digest] == row.container
-        assert row.digest == hex_sha256(row.container)
         assert event.actor == row.actor
+
+
+def _entry_of(books: Books, kind: str, row: Row[Any], bodies: Mapping[str, bytes]) -> None:
+    """Claim the one entry whose order is what somebody of the recipient signed and sent."""
+    (told,) = [t for t in books.kinds[kind] if bodies.get(str(t["order"])) == row.container]
+    books.claim(told.id, [kind], subject=row.share, actor=row.actor, time=exact(row.at))
+
+
+def _signed_terms(books: Books) -> None:
+    """Each acceptance of terms is the body of the order that its entry names, one for a share."""
+    bodies = {o.digest: o.body for o in books.rows(tables.orders)}
+    rows = books.rows(tables.signed_terms)
+    assert len(rows) == len(books.kinds["share.terms_signed"])
+    for row in rows:
+        assert row.digest == hex_sha256(row.container)
+        _entry_of(books, "share.terms_signed", row, bodies)
 
 
 def _prepared(books: Books, shares: Mapping[str, Row[Any]]) -> None:
@@ -314,14 +338,25 @@ def _inbox(gateway: Gateway, books: Books) -> None:
     assert told == _owed(books)
 
 
+def _after_the_end(books: Books, expired: set[str]) -> list[Told]:
+    """Claim the recalls of shares that had expired: these ask for copies and move nothing."""
+    found = [told for told in books.kinds["share.recalled"] if told["subject"] in expired]
+    for told in found:
+        books.claim(told.id, ["share.recalled"])
+    return found
+
+
 def _owed(books: Books) -> Counter[tuple[str, str | None, About]]:
     recipients = {row.id: row.recipient for row in books.rows(tables.shares)}
     events = books.rows(tables.share_events)
     offered = {e.share for e in events if e.state == "available"}
     recalled = {e.share for e in events if e.state == "recalled"} & offered
+    expired = {e.share for e in events if e.state == "expired"} & offered
+    recalled |= {str(told["subject"]) for told in _after_the_end(books, expired)}
     owed: Counter[tuple[str, str | None, About]] = Counter()
     owed.update((recipients[s], s, About.SHARE_AVAILABLE) for s in offered)
     owed.update((recipients[s], s, About.SHARE_RECALLED) for s in recalled)
+    owed.update((recipients[s], s, About.SHARE_EXPIRED) for s in expired)
     authorities = {row.id: row.authority for row in books.rows(tables.rfas)}
     for event in books.rows(tables.rfa_events):
         about = _TOLD.get(RfaStep(event.step))

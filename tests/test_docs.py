@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gateway.cli.main import app
 from gateway.envelope import open_body, parse_identity, unseal_bytes, unwrap
-from gateway.exchange import messages, rfa_messages
+from gateway.exchange import messages, rfa_messages, terms
 from gateway.exchange.acts import RIGHTS, Order, act_of
 from gateway.exchange.directory import Root, open_view
 from gateway.exchange.entries import Kind
@@ -240,6 +240,14 @@ def test_the_examples_of_receipt_and_message_verify() -> None:
     container = _example("messages", "message").encode()
     to = json.loads(un_b64url(json.loads(container)["payload"]))["to"]
     assert open_message(container, KEYS, to=to).seq == 1
+
+
+def test_the_example_of_signed_terms_is_under_the_terms_of_the_inner_manifest() -> None:
+    """Whoever reads the inner layer can compute what an officer signs."""
+    said, _ = verify(terms.TYP, _example("messages", "terms").encode(), KEYS)
+    signed = decode(canonical_json(said), terms.SignedTerms)
+    inner = decode(_example("messages", "inner").encode(), Inner)
+    assert (signed.share, signed.terms) == (inner.share, terms.terms_digest(inner.terms))
 
 
 def test_the_example_of_an_rfa_message_verifies_and_its_content_opens() -> None:

@@ -45,6 +45,7 @@ from gateway.exchange.acts import (
 from gateway.exchange.parse import build
 from gateway.exchange.parties import Kind, Role
 from gateway.exchange.rfa_acts import Check, CheckName, Crime
+from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
 from gateway.settings import Settings
@@ -103,16 +104,17 @@ class World:
         signer = keyfiles.read_signer(self.instance / "custodian" / "directory.key", None)
         return ceremony.sign_set(self.directory, [signer], now or self._moment(), days=days)
 
-    def add_authority(self, code: str, suite: Suite = Suite.PQ) -> None:
-        """Add `<code>` with an endpoint `<code>` and an officer `<code>-officer`.
+    def add_authority(
+        self, code: str, suite: Suite = Suite.PQ, supports: Sequence[str] = SUPPORTS
+    ) -> None:
+        """Add `<code>` with an endpoint `<code>`, which honours what ours does, and an officer `<code>-officer`.
 
         What stands after the second letter tells several authorities of one jurisdiction apart.
         """
         short = f"{code}-prosecutor"
         state = code[:2].upper()
-        ceremony.add_party(
-            self.directory, short, f"Prosecution service of {code}", Kind.AUTHORITY, state
-        )
+        name = f"Prosecution service of {code}"
+        ceremony.add_party(self.directory, short, name, Kind.AUTHORITY, state, supports)
         self._member(short, "endpoint", (Role.ENDPOINT,), code, person=False, suites=(suite,))
         self._member(short, f"Officer of {code}", (Role.OFFICER,), f"{code}-officer", person=True)
 

@@ -6,6 +6,7 @@
 #   endpoint.sh CONF inbox [SECONDS]            list new messages, each checked
 #   endpoint.sh CONF read NUMBER                decrypt what a message says
 #   endpoint.sh CONF pull SHARE FOLDER          fetch, check, decrypt, acknowledge
+#   endpoint.sh CONF terms SHARE                accept the terms that a pull has shown, as CONF's officer
 #   endpoint.sh CONF receipt SHARE RUNG         acknowledge as CONF's actor: accepted, rejected, …
 #   endpoint.sh CONF rfa INVESTIGATION FILE     send a request for assistance
 set -eu
@@ -273,6 +274,8 @@ pull() {
   age -d -i "$identity" <"$tmp/inner.age" >"$tmp/inner"
   json "$tmp/inner" >"$tmp/inner.flat"
   [ "$(at "$tmp/inner.flat" /share)" = "$share" ] || die "the inner manifest is of another share"
+  json "$tmp/inner" /terms >"$here/terms"
+  echo "terms of $share: $(cat "$here/terms") $(at "$tmp/outer.flat" /expires)" >&2
   n=0
   while header=$(at "$tmp/outer.flat" "/items/$n/header_size"); do
     body=$(at "$tmp/outer.flat" "/items/$n/body_size") file=$here/$n.age
@@ -320,6 +323,19 @@ receipt() {
   echo "$1 $(at "$tmp/answer.flat" /state)"
 }
 
+# accept_terms SHARE: sign the terms that a pull has shown; kept, and sent again as it was.
+accept_terms() {
+  kept=$work/$1/terms.signed
+  if [ ! -f "$kept" ]; then
+    printf '{"accepted":true,"at":"%s","by":"%s","id":"%s","manifest":"%s","share":"%s","terms":"%s","v":1}' \
+      "$(now)" "$actor" "$(new_id trm)" "$(sha256 <"$work/$1/manifest")" "$1" "$(sha256 <"$work/$1/terms")" >"$tmp/payload"
+    sign eg-terms "$tmp/payload" >"$kept"
+  fi
+  cp "$kept" "$tmp/body"
+  ask POST "/v1/shares/$1/terms" "$tmp/answer"
+  echo "$1 signed"
+}
+
 # rfa INVESTIGATION FILE: the text sealed to the mechanism's officers, the rest in clear for its gateway.
 rfa() {
   case $1 in *[!A-Za-z0-9./\ -]*) die "an investigation is letters, digits, dots, slashes, spaces" ;; esac
@@ -343,6 +359,7 @@ case $command in
   inbox) directory; inbox "$@" ;;
   read) read_message "$@" ;;
   pull) directory; pull "$@" ;;
+  terms) accept_terms "$@" ;;
   receipt) receipt "$@" ;;
   rfa) directory; rfa "$@" ;;
   *) die "there is no command $command" ;;

@@ -39,6 +39,7 @@ EXIT: dict[type[errors.GatewayError], int] = {
     errors.ForbiddenError: 5,
     errors.NotFoundError: 6,
     errors.ConflictError: 7,
+    errors.TermsUnsignedError: 11,
     errors.RateLimitedError: 8,
     errors.UnavailableError: 9,
     errors.QuarantinedError: 10,
@@ -48,6 +49,7 @@ HINT: dict[type[errors.GatewayError], str] = {
     errors.UnauthorizedError: "check the key folder (--as), the clock, and whether the key is active",
     errors.UnavailableError: "nothing was lost; run the same command again",
     errors.RateLimitedError: "wait a minute, then run the same command again",
+    errors.TermsUnsignedError: "run the same command again after the signature",
     errors.QuarantinedError: "see the gateway's log; a custodian must decide",
 }
 _ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")

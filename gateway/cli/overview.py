@@ -123,6 +123,15 @@ def status(as_: Path = As, json: bool = Json) -> None:
         {
             "what": row["share"],
             "authority": names.get(row["recipient"], row["recipient"]),
+            "state": "expiring",
+            "waits for": f"its last day, {row['expires']}",
+        }
+        for row in found["expiring"]
+    ]
+    rows += [
+        {
+            "what": row["share"],
+            "authority": names.get(row["recipient"], row["recipient"]),
             "state": "suspended",
             "waits for": f"{row['why']['cause']}, since {row['since']}",
         }

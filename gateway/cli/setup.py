@@ -103,6 +103,10 @@ def add_party(
     short: Annotated[str, typer.Argument(help="Short name, such as xa-prosecutor.")],
     name: Annotated[str, typer.Argument(help="Full name.")],
     jurisdiction: Annotated[str, typer.Option(help="Code of the jurisdiction, such as XA.")],
+    supports: Annotated[
+        str,
+        typer.Option(help="What its endpoint honours, as `gateway endpoint supports` printed it."),
+    ] = "",
     json: bool = Json,
 ) -> None:
     """Add an authority of a jurisdiction."""
@@ -112,8 +116,41 @@ def add_party(
 
     with explained():
         folder = instance / settings.read(instance).directory
-        party = ceremony.add_party(folder, short, name, Kind.AUTHORITY, jurisdiction)
+        kinds = _kinds(supports)
+        party = ceremony.add_party(folder, short, name, Kind.AUTHORITY, jurisdiction, kinds)
     show({"party": party.id}, f"added {short} as {party.id}; sign the directory next", as_json=json)
+
+
+@keys.command("supports")
+def set_supports(
+    instance: Instance,
+    party: Annotated[str, typer.Argument(help="Short name of the party.")],
+    supports: Annotated[
+        str,
+        typer.Argument(
+            help="What its endpoint honours, as `gateway endpoint supports` printed it."
+        ),
+    ],
+    json: bool = Json,
+) -> None:
+    """Enter which kinds of obligation an authority's endpoint honours; empty text: none.
+
+    What a decision asks of a recipient and is not named here means deny.
+    """
+    from gateway import settings
+    from gateway.client import ceremony
+
+    with explained():
+        folder = instance / settings.read(instance).directory
+        changed = ceremony.set_supports(folder, party, _kinds(supports))
+    note("sign the directory and send SIGHUP to the gateway to put this into force")
+    data = {"party": changed.id, "supports": [*changed.supports]}
+    show(data, f"{party} supports {', '.join(changed.supports) or 'nothing'}", as_json=json)
+
+
+def _kinds(text: str) -> list[str]:
+    """Read kinds of obligation, apart by commas."""
+    return [word for part in text.split(",") if (word := part.strip())]
 
 
 def _add_member(
@@ -212,6 +249,7 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
     rows = [
         {
             "party": party.short,
+            "supports": ",".join(party.supports),
             "member": member.name,
             "roles": " ".join(role.value for role in member.roles),
             "use": key.use.value,
@@ -227,9 +265,15 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
 
 
 def _lines(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Yield a line per member and one per key: fingerprints stay whole, to be read over a telephone."""
-    before = ""
+    """Yield a line per member and one per key: fingerprints stay whole, to be read over a telephone.
+
+    What a party's endpoint honours stands before its first member.
+    """
+    before, party = "", ""
     for row in rows:
+        if row["supports"] and row["party"] != party:
+            yield f"{row['party']} supports {row['supports']}"
+        party = row["party"]
         roles = f" ({row['roles']})" if row["roles"] else ""
         member = f"{row['party']}: {row['member']}{roles}"
         if member != before:

@@ -186,11 +186,18 @@ def suspended(as_: Path = As, json: bool = Json) -> None:
             "share": row["share"],
             "recipient": row["recipient"],
             "since": row["since"],
-            "why": ", ".join(row["why"].get("rules") or [row["why"]["cause"]]),
+            "why": _why(row["why"]),
         }
         for row in rows
     ]
     show_table(rows, "Suspended", text, as_json=json)
+
+
+def _why(why: dict[str, Any]) -> str:
+    """Say why a share is suspended: what is unmet, else the rules that fired, else the cause."""
+    unmet = [f"{kind}: {', '.join(what)}" for kind, what in why.get("unmet", {}).items()]
+    stricter = [f"stricter now: {', '.join(why['kinds'])}"] if why["cause"] == "terms" else []
+    return ", ".join(unmet or stricter or why.get("rules") or [why["cause"]])
 
 
 @app.command("show")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
 from gateway import keyfiles
 from gateway.client.profile import Profile, write_profile
 from gateway.envelope import Suite
@@ -63,16 +66,44 @@ def write_party(folder: Path, party: Party) -> None:
     temporary.replace(path)
 
 
-def add_party(folder: Path, short: str, name: str, kind: Kind, jurisdiction: str | None) -> Party:
-    """Add a party without members. Raises ConflictError if the short name is taken."""
+def add_party(
+    folder: Path,
+    short: str,
+    name: str,
+    kind: Kind,
+    jurisdiction: str | None,
+    supports: Sequence[str] = (),
+) -> Party:
+    """Add a party without members. Raises ConflictError if the short name is taken.
+
+    *supports*: the kinds of obligation that its endpoint has announced to honour.
+    """
     if any(party.short == short for party in read_parties(folder)):
         raise ConflictError(f"party {short} exists already")
     try:
-        party = Party(new_id("pty"), short, name, kind, (), jurisdiction)
+        party = Party(new_id("pty"), short, name, kind, (), jurisdiction, _announced(supports))
     except ValueError as error:
         raise MalformedError(str(error)) from None
     write_party(folder, party)
     return party
+
+
+def _announced(supports: Sequence[str]) -> tuple[str, ...] | UnsetType:
+    return tuple(sorted(supports)) if supports else UNSET
+
+
+def set_supports(folder: Path, short: str, supports: Sequence[str]) -> Party:
+    """Enter the kinds of obligation that a party's endpoint honours from now on, in place of those before.
+
+    Raises MalformedError for what is no kind, or a party that has no endpoint.
+    """
+    party = find_party(folder, short)
+    try:
+        changed = replace(party, announced=_announced(supports))
+    except ValueError as error:
+        raise MalformedError(str(error)) from None
+    write_party(folder, changed)
+    return changed
 
 
 def public_key(use: Use, alg: str, public: str, now: datetime, days: int = KEY_DAYS) -> Key:
@@ -114,9 +145,7 @@ def add_member(
         recipient = str(identity.recipient)
         keys.append(public_key(Use.ENVELOPE, _ALGORITHM[suite], recipient, now, days))
     member = Member(new_id("psn" if person else "svc"), name, tuple(roles), tuple(keys))
-    changed = Party(
-        party.id, party.short, party.name, party.kind, (*party.members, member), party.jurisdiction
-    )
+    changed = replace(party, members=(*party.members, member))
     root = decode((folder / "root.json").read_bytes(), Root)
     profile = Profile(place.url, place.audience, member.id, party.id, root, place.log)
     write_profile(out, profile)
@@ -140,8 +169,7 @@ def revoke(folder: Path, kid: str) -> str:
     keys = tuple(revoked if key == gone else key for key in member.keys)
     changed = Member(member.id, member.name, member.roles, keys)
     members = tuple(changed if m == member else m for m in party.members)
-    new = Party(party.id, party.short, party.name, party.kind, members, party.jurisdiction)
-    write_party(folder, new)
+    write_party(folder, replace(party, members=members))
     return member.id
 
 

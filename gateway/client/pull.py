@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from gateway.client.profile import KeyFolder
 from gateway.client.push import Progress, sync
 from gateway.client.session import Session
+from gateway.client.terms import Told, told, write
 from gateway.client.trust import check_growth, refresh_checkpoint, refresh_directory
 from gateway.envelope import Identity, open_body, unseal_bytes, unwrap
 from gateway.exchange.directory import Directory
@@ -81,14 +82,22 @@ def _gateway_keys(directory: Directory) -> dict[str, bytes]:
     return directory.verify_keys(directory.mechanism(), Use.MANIFEST, datetime.now(UTC))
 
 
-async def pull(session: Session, share: str, out: Path, progress: Progress) -> Pulled:
-    """Pull one share into `out/<share>` and acknowledge it up to *verified*."""
-    directory = await refresh_directory(session)
-    await refresh_checkpoint(session)
-    manifest, digest = await _manifest(session, directory, share)
-    await check_evidence(session, share, digest)
-    identities = session.folder.identities()
-    inner = await _inner(session, manifest, identities)
+async def pull(
+    session: Session,
+    share: str,
+    out: Path,
+    progress: Progress,
+    announce: Callable[[Told], None] = lambda _: None,
+) -> Pulled:
+    """Pull one share into `out/<share>` and acknowledge it up to *verified*.
+
+    Its terms are announced, and written to `out/<share>.terms.json`, before any item is fetched or
+    decrypted. Raises TermsUnsignedError while an officer has to sign them.
+    """
+    manifest, inner, said = await offered(session, share)
+    announce(said)
+    await asyncio.to_thread(write, said, out / f"{share}.terms.json")
+    digest, identities = said.manifest, session.folder.identities()
     work, final = out / f".{share}.partial", out / share
     if final.exists():  # cut off before the receipts were sent
         await asyncio.to_thread(_check_files, inner, final)
@@ -101,6 +110,25 @@ async def pull(session: Session, share: str, out: Path, progress: Progress) -> P
         await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
     await acknowledge(session, share, digest, Rung.VERIFIED)
     return Pulled(share, digest, final, inner)
+
+
+async def offered(session: Session, share: str) -> tuple[Manifest, Inner, Told]:
+    """Return both layers of a share's manifest, verified, and its terms. No item is touched."""
+    directory = await refresh_directory(session)
+    await refresh_checkpoint(session)
+    manifest, digest = await _manifest(session, directory, share)
+    await check_evidence(session, share, digest)
+    inner = await _inner(session, manifest, session.folder.identities())
+    return manifest, inner, told(manifest, digest, inner)
+
+
+async def is_served(session: Session, share: str) -> bool:
+    """Tell whether the items of a share that is offered are served: not before its terms are signed."""
+    try:
+        await session.request("HEAD", f"/v1/shares/{share}/items/0")
+    except ConflictError:
+        return False
+    return True
 
 
 async def _manifest(session: Session, directory: Directory, share: str) -> tuple[Manifest, str]:

@@ -31,6 +31,7 @@ _ERRORS: dict[int, type[errors.GatewayError]] = {
     416: errors.ConflictError,
     422: errors.VerificationError,
 }
+_TERMS = "/problems/termsunsigned"
 _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds, doubled at each try
 _USUAL = 5  # seconds: what a gateway that failed for a moment says
@@ -180,14 +181,15 @@ def _clock_hint(headers: Any) -> str:
 def _error(status: int, body: bytes, headers: Any) -> errors.GatewayError:
     try:
         value = msgspec.json.decode(body)
-        detail, field = str(value["detail"]), str(value.get("field", ""))
-    except (msgspec.DecodeError, KeyError, TypeError):
-        detail, field = f"the gateway answered with status {status}", ""
+        detail, field, about = (str(value.get(name, "")) for name in ("detail", "field", "type"))
+    except (msgspec.DecodeError, AttributeError):
+        detail = field = about = ""
+    detail = detail or f"the gateway answered with status {status}"
     retry = headers.get("Retry-After", "5")
     seconds = int(retry) if retry.isdigit() else 5
     if status == 429:
         return errors.RateLimitedError(detail, retry_after=seconds)
-    kind = _ERRORS.get(status)
+    kind = errors.TermsUnsignedError if about == _TERMS else _ERRORS.get(status)
     if kind is errors.UnauthorizedError:
         return errors.UnauthorizedError(detail + _clock_hint(headers))
     if kind is errors.MalformedError:

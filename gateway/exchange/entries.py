@@ -30,6 +30,7 @@ class Kind(StrEnum):
     SHARE_SUSPENDED = "share.suspended"
     SHARE_RESUMED = "share.resumed"
     SHARE_EXPIRED = "share.expired"
+    SHARE_TERMS_SIGNED = "share.terms_signed"
     ITEM_AMENDED = "item.amended"
     ITEM_DERIVED = "item.derived"
     FACT_ATTESTED = "fact.attested"

@@ -17,7 +17,7 @@ from gateway.kernel.encoding import hex_sha256, is_hex_digest
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.ids import check_id
 from gateway.kernel.signing import Signer, sign, verify
-from gateway.kernel.time import instant
+from gateway.kernel.time import day, instant
 
 TYP = "eg-manifest"
 
@@ -40,7 +40,11 @@ class SealedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The outer manifest. *inner* is the hex SHA-256 of the inner manifest's age file."""
+    """The outer manifest. *inner* is the hex SHA-256 of the inner manifest's age file.
+
+    *expires* is the last day on which the share is served; a share without a term has no such member,
+    so that a reader who does not know it refuses what he would not honour, and nothing else.
+    """
 
     v: int
     share: str
@@ -50,12 +54,15 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     product: str
     items: tuple[SealedItem, ...]
     inner: str
+    expires: str | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         try:
             check_id(self.share, "shr")
             check_id(self.recipient, "pty")
             instant(self.issued)
+            if isinstance(self.expires, str):
+                day(self.expires)
         except MalformedError as error:
             raise ValueError(str(error)) from None
         if self.v != 1 or not self.items:

@@ -20,6 +20,7 @@ class About(StrEnum):
 
     SHARE_AVAILABLE = "share.available"
     SHARE_RECALLED = "share.recalled"
+    SHARE_EXPIRED = "share.expired"
     RFA_RECEIVED = "rfa.received"  # the receipt of an RFA or of what was added to it
     RFA_REGISTERED = "rfa.registered"
     RFA_QUESTION = "rfa.question"
@@ -69,7 +70,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self._check_subject()
 
     def _check_subject(self) -> None:
-        of_share = self.about in (About.SHARE_AVAILABLE, About.SHARE_RECALLED)
+        of_share = self.about.startswith("share.")
         if of_share != (self.share is not None) or of_share is (self.rfa is not None):
             raise ValueError("a message is about one share, or about one RFA")
         if self.due is not None:

@@ -1,5 +1,6 @@
 """Parties, persons, services and their keys, as the directory's data files state them."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -129,10 +130,14 @@ def check_member(text: str) -> None:
         raise ValueError(str(error)) from None
 
 
+_OBLIGATION = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
 class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One party. *short* is the handle that the mechanism's people type, such as `xa-prosecutor`.
 
-    *supports*: the kinds of obligation that its endpoint has announced to honour.
+    *announced* stands as `supports` in its file, and not at all before anything was: so the party's hash
+    in a directory that was signed then stays what it was.
     """
 
     id: str
@@ -141,7 +146,9 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
     members: tuple[Member, ...]
     jurisdiction: str | None = None
-    supports: tuple[str, ...] = ()
+    announced: tuple[str, ...] | msgspec.UnsetType = msgspec.field(
+        name="supports", default=msgspec.UNSET
+    )
 
     def __post_init__(self) -> None:
         try:
@@ -150,6 +157,21 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(str(error)) from None
         if (self.kind is Kind.AUTHORITY) != (self.jurisdiction is not None):
             raise ValueError("an authority, and only an authority, is of a jurisdiction")
+        if self.supports:
+            self._check_supports()
+
+    @property
+    def supports(self) -> tuple[str, ...]:
+        """The kinds of obligation that its endpoint has announced to honour."""
+        return self.announced if isinstance(self.announced, tuple) else ()
+
+    def _check_supports(self) -> None:
+        if self.kind is not Kind.AUTHORITY:
+            raise ValueError("only an authority's endpoint supports obligations")
+        if len(set(self.supports)) != len(self.supports):
+            raise ValueError("a kind of obligation is supported once")
+        if not all(_OBLIGATION.fullmatch(kind) for kind in self.supports):
+            raise ValueError("a kind of obligation is a word of a-z, 0-9 and _")
 
     def keys(self, use: Use, now: datetime, *statuses: Status) -> tuple[Key, ...]:
         """Return the keys of one *use* that are in force, in the order of the file."""

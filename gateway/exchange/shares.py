@@ -22,7 +22,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     RECALLED = "recalled"
-    EXPIRED = "expired"  # proposed or held for too long: nobody may release it any more
+    EXPIRED = "expired"  # not released in time, or released for a term that has ended
 
 
 class Step(StrEnum):
@@ -67,6 +67,7 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
         (_S.OPENED, _T.REJECT): _S.REJECTED,
         (_S.PROPOSED, _T.EXPIRE): _S.EXPIRED,
         (_S.HELD, _T.EXPIRE): _S.EXPIRED,
+        **{(s, _T.EXPIRE): _S.EXPIRED for s in _SERVED},
         **{(s, _T.RECALL): _S.RECALLED for s in (_S.RELEASED, _S.PREPARED, *_SERVED)},
     }
 )
@@ -77,7 +78,7 @@ PULLABLE = frozenset(_SERVED)
 RELEASED = PULLABLE | {State.RELEASED, State.PREPARED}
 """The states in which a share goes out, or is about to, for as long as its decision stays permit."""
 
-VISIBLE = PULLABLE | {State.RECALLED}
+VISIBLE = PULLABLE | {State.RECALLED, State.EXPIRED}
 """The states in which an authority may know that the share exists, if it was ever offered."""
 
 

@@ -11,6 +11,7 @@ never content, keys, tokens, paths or another party. HTTP status and exit code a
     ├── ForbiddenError      this actor may not do this, ever
     ├── NotFoundError       there is nothing here for this actor
     ├── ConflictError       the state does not allow it; read it again
+    │   └── TermsUnsignedError  an officer of the recipient has to sign the terms first
     ├── RateLimitedError    wait, then try again
     ├── UnavailableError    nothing was done; try again later
     └── QuarantinedError    the ledger is behind what it once published; a person must decide
@@ -54,6 +55,10 @@ class NotFoundError(GatewayError):
 
 class ConflictError(GatewayError):
     """The present state does not allow this step; the message says what is possible instead."""
+
+
+class TermsUnsignedError(ConflictError):
+    """The terms of a share are to be signed by an officer of its recipient before anything is served."""
 
 
 class RateLimitedError(GatewayError):

@@ -16,6 +16,7 @@ from gateway.policy.enforce import (
     Circumstances,
     explain_unmet,
     reasons_of,
+    stricter,
     unmet,
 )
 from gateway.policy.explain import explain, explain_to_recipient
@@ -76,6 +77,7 @@ __all__ = [
     "register_json",
     "run",
     "source_facts",
+    "stricter",
     "terms_json",
     "to_json",
     "unmet",

@@ -8,9 +8,10 @@ after evaluation, against the obligations of the decision.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.kernel.encoding import Json
 from gateway.policy.decide import Decision, PolicySet
 from gateway.policy.judge import Outcome
-from gateway.policy.obligations import words
+from gateway.policy.obligations import Phase, words
 
 REDACT, WATERMARK, MAX_ITEMS = "redact", "watermark", "max_items"
 SUPPORT = "support"
@@ -18,6 +19,8 @@ FOREIGN = "marked for another recipient"
 UNREADABLE = (
     "unnamed"  # the term says nothing that could be met: a set joins this kind in another way
 )
+_MET_HERE = frozenset({REDACT, WATERMARK, MAX_ITEMS})
+"""Obligations that the mechanism itself meets: a recipient is bound by none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,24 @@ def _list(what: Sequence[str]) -> str:
 
 
 _TO_DO = {REDACT: _redact, WATERMARK: _mark, MAX_ITEMS: _fewer, SUPPORT: _announce}
+
+
+def stricter(policy: PolicySet, given: Mapping[str, Json], decision: Decision) -> tuple[str, ...]:
+    """Return the kinds of obligation of which *decision* asks a recipient for more than was *given*.
+
+    *given* are terms as they were recorded and told to him. What is met before a release, or by the
+    mechanism itself, is none of his terms. A term that was not given, or that cannot be read any more,
+    counts as less than whatever is asked now.
+    """
+    found = []
+    for kind, term in decision.terms.items():
+        obligation = policy.kinds[kind]
+        if obligation.phase is Phase.BEFORE or kind in _MET_HERE:
+            continue
+        told = obligation.recall(given[kind]) if kind in given else None
+        if told is None or obligation.join_terms(told, term) != told:
+            found.append(kind)
+    return tuple(found)
 
 
 def reasons_of(unmet_: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

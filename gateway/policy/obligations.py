@@ -56,6 +56,19 @@ class Obligation:
             return self._roles(value)
         return tuple(sorted({self._word(word) for word in value.sequence()}))
 
+    def recall(self, value: Json) -> Term | None:
+        """Return a term from the JSON in which it was recorded; None if it is none of this kind now."""
+        match self.join, value:
+            case Join.MIN, int():
+                return value
+            case Join.ORDER, str():
+                return value if value in self.values else None
+            case Join.ROLES, dict():
+                return tuple(sorted((k, v) for k, v in value.items() if isinstance(v, int)))
+            case ((Join.UNION | Join.INTERSECTION), list()):
+                return tuple(sorted(word for word in value if isinstance(word, str)))
+        return None
+
     def join_terms(self, one: Term, two: Term) -> Term:
         """Return the least term at least as strict as both."""
         match one, two:

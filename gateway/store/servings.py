@@ -11,7 +11,7 @@ from gateway.store.tables import receipts, servings
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One range of an item being sent: bytes [first, end) of header ‖ body."""
+    """One range of an item being sent: bytes [first, end) of header ‖ body; none after the day *until*."""
 
     id: str
     share: str
@@ -20,6 +20,7 @@ class Serving:
     first: int
     end: int
     entry: str
+    until: str | None = None
 
 
 def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:

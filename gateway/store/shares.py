@@ -124,8 +124,8 @@ def for_recipient(
     """Return a share that its recipient may know of, or None.
 
     One query whatever the reason is that there is none: what is another's, what is not offered yet and
-    what never was must take equally long. *states* are those in which it may be known; a recalled share
-    only if it had been available before.
+    what never was must take equally long. *states* are those in which it may be known; a recalled or
+    expired share only if it had been available before.
     """
     offered = exists().where(
         share_events.c.share == shares.c.id, share_events.c.state == State.AVAILABLE.value
@@ -133,7 +133,7 @@ def for_recipient(
     # No IN: SQLite would fill a table of its values for a row that is there, and only then. It shows.
     known = case(
         *(
-            (shares.c.state == state.value, offered if state is State.RECALLED else true())
+            (shares.c.state == state.value, offered if state in _ONCE_OFFERED else true())
             for state in states
         ),
         else_=false(),
@@ -143,6 +143,9 @@ def for_recipient(
     if row is None:
         return None
     return Share(row.id, row.package, row.recipient, row.proposer, State(row.state), row.at)
+
+
+_ONCE_OFFERED = (State.RECALLED, State.EXPIRED)
 
 
 def step(
@@ -263,6 +266,22 @@ def latest_decision(conn: Connection, name: str) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise NotFoundError("no decision on this share")
     return value
+
+
+def released_terms(conn: Connection, name: str) -> dict[str, Json]:
+    """Return the obligations of the decision on which a share was released. Raises NotFoundError.
+
+    Once it is released, no decision is made for a release any more: the newest such is the one.
+    """
+    query = select(decisions.c.data).where(
+        decisions.c.share == name, decisions.c.stage == "release"
+    )
+    data = conn.execute(query.order_by(decisions.c.n.desc()).limit(1)).scalar()
+    value = parse_json(data) if data is not None else None
+    terms = value.get("obligations") if isinstance(value, dict) else None
+    if not isinstance(terms, dict):
+        raise NotFoundError("no decision released this share")
+    return terms
 
 
 def clear(conn: Connection, act: Approve | Consult, person: str, order: str, at: datetime) -> None:

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.GatewayError], HTTPStatus] = {
     errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.TermsUnsignedError: HTTPStatus.CONFLICT,
     errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QuarantinedError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -21,6 +21,8 @@ from gateway.workflows.gateway import Answer, Gateway, Signed
 
 _HELD = frozenset(PULLABLE - {State.AVAILABLE})
 """The states in which an authority has bytes, and so holds the item."""
+_OVER = frozenset({State.RECALLED, State.EXPIRED})
+"""The states in which it may have kept them."""
 
 
 def match(gateway: Gateway, signed: Signed, package_id: str) -> Answer:
@@ -80,7 +82,7 @@ def holders(gateway: Gateway, item_id: str) -> Answer:
     with gateway.engine.connect() as conn:
         (item,) = uploads.deposited(conn, (item_id,))
         found: list[Json] = []
-        for share in shares.in_states(conn, _HELD | {State.RECALLED}, item=item_id):
+        for share in shares.in_states(conn, _HELD | _OVER, item=item_id):
             reached = [e for e in shares.events(conn, share.id) if e.state in _HELD]
             if reached:
                 package = shares.package(conn, share.package)

@@ -6,6 +6,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from gateway.envelope import parse_recipient, seal_bytes
 from gateway.exchange.acts import (
     MakePackage,
@@ -15,6 +17,7 @@ from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sig
 from gateway.exchange.messages import About
 from gateway.exchange.parse import plain
 from gateway.exchange.shares import State, Step
+from gateway.exchange.terms import last_day
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     GatewayError,
@@ -69,7 +72,7 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         released = shares.event_in(conn, share_id, State.RELEASED)
         release_order = orders.get(conn, released.order or "")
         deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
-        decision = shares.latest_decision(conn, share_id)
+        terms = shares.released_terms(conn, share_id)
     directory = gateway.sets.directory
     wrapped_to: set[str] = set()
     made: list[Header] = []
@@ -85,7 +88,7 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         )
         made.append(Header(n, item.item, data, hex_sha256(data)))
         wrapped_to.update(envelope_keys(directory.party(share.recipient), item.suite, now))
-    manifest = _manifest(gateway, share, package, items, made, decision, now)
+    manifest = _manifest(gateway, share, package, items, made, terms, now)
 
     def job(tx: Transaction) -> None:
         if shares.get(tx.conn, share_id).state is not State.RELEASED:
@@ -103,16 +106,15 @@ def _manifest(
     package: MakePackage,
     items: list[uploads.Sealed],
     made: list[Header],
-    decision: dict[str, Json],
+    terms: dict[str, Json],
     now: datetime,
 ) -> KeptManifest:
     recipient = gateway.sets.directory.party(share.recipient)
-    terms = decision.get("obligations")
     inner = Inner(
         share=share.id,
         recipient=share.recipient,
         items=tuple(OpenItem(n, item.particulars, {}) for n, item in enumerate(items)),
-        terms=terms if isinstance(terms, dict) else {},
+        terms=terms,
         basis=plain(package.basis) if package.basis.mode == "requested" else {"mode": "proactive"},
         note=package.note,
     )
@@ -131,6 +133,7 @@ def _manifest(
             for h, item in zip(made, items, strict=True)
         ),
         inner=hex_sha256(sealed),
+        expires=last_day(terms, now) or msgspec.UNSET,
     )
     container = sign_manifest(outer, gateway.manifest_signer)
     return KeptManifest(container, hex_sha256(container), sealed)

@@ -16,7 +16,7 @@ from gateway.kernel.errors import (
     MalformedError,
 )
 from gateway.kernel.time import spell
-from gateway.store import rfas, servings, shares, uploads
+from gateway.store import rfas, servings, shares, signed_terms, uploads
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import check_suite, rule
 from gateway.workflows.gateway import (
@@ -33,6 +33,7 @@ from gateway.workflows.standing import (
     decide_again,
     entry_about,
 )
+from gateway.workflows.terms import given
 
 
 def make_package(gateway: Gateway, signed: Signed) -> Answer:
@@ -107,15 +108,24 @@ def show(gateway: Gateway, share_id: str) -> Answer:
     now = gateway.now()
     with gateway.engine.connect() as conn:
         share, _, ruling = decide_again(gateway, conn, share_id, now)
+        events = shares.events(conn, share_id)
         life: list[Json] = [
             {"state": e.state.value, "actor": e.actor, "entry": e.entry, "at": spell(e.at)}
-            for e in shares.events(conn, share_id)
+            for e in events
         ]
         kept: list[Json] = [
             {"id": r.id, "rung": r.rung, "actor": r.actor, "at": spell(r.at)}
             for r in servings.receipts_of(conn, share_id)
         ]
-        return {**answer_about(conn, share.id, ruling), "life": life, "receipts": kept}
+        offered = any(e.state is State.AVAILABLE for e in events)
+        by = signed_terms.of_share(conn, share_id)
+        return {
+            **answer_about(conn, share.id, ruling),
+            "life": life,
+            "receipts": kept,
+            "expires": given(conn, share).expires if offered else None,
+            "terms_signed": {"id": by.id, "actor": by.actor, "at": spell(by.at)} if by else None,
+        }
 
 
 def listed(gateway: Gateway) -> Answer:

@@ -6,6 +6,7 @@ or *interrupted* after its last. Not yours and not there look alike.
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Role
 from gateway.exchange.receipts import STEP, Receipt, Rung, open_receipt
-from gateway.exchange.shares import PULLABLE, VISIBLE, State
+from gateway.exchange.shares import PULLABLE, VISIBLE, State, advance
 from gateway.kernel.encoding import digest_of
 from gateway.kernel.errors import (
     ConflictError,
@@ -24,6 +25,7 @@ from gateway.kernel.errors import (
     GatewayError,
     MalformedError,
     NotFoundError,
+    TermsUnsignedError,
     UnavailableError,
     VerificationError,
 )
@@ -42,6 +44,7 @@ from gateway.workflows.gateway import (
     perform,
 )
 from gateway.workflows.suspend import blocked
+from gateway.workflows.terms import Given, given, unsigned
 
 _log = structlog.get_logger()
 MIN_RANGE = 1 << 20  # bytes: shorter ranges that do not reach the end cost quota
@@ -101,7 +104,7 @@ def manifest(gateway: Gateway, signed: Signed, share_id: str) -> KeptManifest:
     check_fresh(gateway, now)
     with gateway.engine.connect() as conn:
         share = visible(conn, signed, share_id)
-        _check_pullable(gateway, conn, share)
+        check_going(gateway, conn, share)
         return shares.manifest(conn, share_id)
 
 
@@ -118,28 +121,33 @@ def find_item(gateway: Gateway, signed: Signed, share_id: str, n: int) -> Item:
 
 
 def check_pullable(gateway: Gateway, share_id: str) -> None:
-    """Raise ConflictError, as pulling would, if a share is recalled or not permitted any more."""
+    """Raise what pulling an item of a share would: ConflictError if it may not be pulled now."""
     check_fresh(gateway, gateway.now())
     with gateway.engine.connect() as conn:
-        _check_pullable(gateway, conn, shares.get(conn, share_id))
+        share = shares.get(conn, share_id)
+        refusal, _ = _refusal(gateway, conn, share, given(conn, share))
+    if refusal is not None:
+        raise refusal
 
 
 def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int) -> Serving:
     """Decide again and log that bytes [first, end) may leave. Not one leaves before this returns.
 
-    Raises ConflictError if the share is recalled or not permitted any more.
+    Raises ConflictError if the share is recalled, expired or not permitted any more, and
+    TermsUnsignedError while an officer has to sign its terms.
     """
     check_writable(gateway)
     now = gateway.now()
     check_fresh(gateway, now)
 
-    def job(tx: Transaction) -> Serving | str | NotFoundError:
+    def job(tx: Transaction) -> Serving | GatewayError:
         try:
             share = visible(tx.conn, signed, item.share)
         except NotFoundError as error:  # a value: this transaction may carry others' entries
             return error
-        why, ruling = _suspended(gateway, tx.conn, share)
-        kind = Kind.REFUSED if why else Kind.RANGE_AUTHORISED
+        told = given(tx.conn, share)
+        refusal, ruling = _refusal(gateway, tx.conn, share, told)
+        kind = Kind.REFUSED if refusal else Kind.RANGE_AUTHORISED
         entry = tx.record(
             Entry(
                 kind=kind,
@@ -149,23 +157,21 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
                 subject=item.share,
                 recipient=share.recipient,
                 decision=_decision(tx.conn, share.id, ruling, now) if ruling else None,
-                outcome=why or None,
+                outcome=str(refusal) if refusal else None,
                 content={"n": item.n, "first": first, "end": end},
             )
         )
-        if why:
-            return why
+        if refusal:
+            return refusal
         serving = Serving(
-            new_id("srv"), item.share, item.n, signed.actor.key.kid, first, end, entry
+            new_id("srv"), share.id, item.n, signed.actor.key.kid, first, end, entry, told.expires
         )
         servings.begin_serving(tx.conn, serving, now)
         return serving
 
     made = gateway.writer.run(job, entries_only=True)
-    if isinstance(made, NotFoundError):
+    if isinstance(made, GatewayError):
         raise made
-    if isinstance(made, str):
-        raise ConflictError(made)
     with gateway.settled:
         gateway.underway.add((made.share, made.id))
     return made
@@ -179,29 +185,51 @@ def _decision(conn: Connection, share_id: str, ruling: Ruling, now: datetime) ->
     return digest
 
 
-def _suspended(gateway: Gateway, conn: Connection, share: Share) -> tuple[str, Ruling | None]:
-    """Return why a share may not be pulled now, in words for its recipient, or nothing; and the ruling."""
+def _refusal(
+    gateway: Gateway, conn: Connection, share: Share, told: Given
+) -> tuple[ConflictError | None, Ruling | None]:
+    """Return why no item of a share may be pulled now, or nothing; and the ruling, if there was one."""
+    why, ruling = _stopped(gateway, conn, share, told)
+    if why:
+        return ConflictError(why), ruling
+    if unsigned(conn, share, told):
+        return TermsUnsignedError("the terms are not signed: an officer has to sign them"), ruling
+    return None, ruling
+
+
+def _stopped(
+    gateway: Gateway, conn: Connection, share: Share, told: Given
+) -> tuple[str, Ruling | None]:
+    """Return why a share is not served now, in words for its recipient, or nothing; and the ruling."""
     if share.state is State.RECALLED:
         return "the share was recalled", None
+    if share.state is State.EXPIRED or told.ended(gateway.now()):
+        return "the share has expired", None
     package = shares.package(conn, share.package)
     recipient = gateway.sets.directory.party(share.recipient)
     ruling = rule(
         gateway, conn, package, recipient, gateway.now(), share=share.id, requester=share.proposer
     )
-    return "the share is suspended" if blocked(gateway, conn, share, ruling) else "", ruling
+    stopped = blocked(gateway, conn, share, ruling, told)
+    return "the share is suspended" if stopped else "", ruling
 
 
-def _check_pullable(gateway: Gateway, conn: Connection, share: Share) -> None:
-    why, _ = _suspended(gateway, conn, share)
+def check_going(gateway: Gateway, conn: Connection, share: Share) -> None:
+    """Raise ConflictError for a share that is recalled, expired, or not permitted any more.
+
+    What its recipient reads before he accepts the terms asks for no more than this.
+    """
+    why, _ = _stopped(gateway, conn, share, given(conn, share))
     if why or share.state not in PULLABLE:
         raise ConflictError(why or "the share cannot be pulled")
 
 
 def may_continue(gateway: Gateway, serving: Serving) -> bool:
-    """Tell whether a running download may go on, by what is in memory: no recall, key not revoked."""
-    actor = gateway.sets.directory.actor(serving.kid)
-    alive = actor is not None and actor.key.in_force(gateway.now())
-    return alive and serving.share not in gateway.stopped
+    """Tell whether a running download may go on, by what is in memory: no recall, key and term in force."""
+    now, actor = gateway.now(), gateway.sets.directory.actor(serving.kid)
+    alive = actor is not None and actor.key.in_force(now)
+    ended = serving.until is not None and serving.until < now.date().isoformat()
+    return alive and not ended and serving.share not in gateway.stopped
 
 
 def still_permitted(gateway: Gateway, serving: Serving) -> bool:
@@ -312,7 +340,10 @@ def close_open_servings(gateway: Gateway) -> int:
 
 
 def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
-    """Accept a signed receipt for the next rung. Refused for bytes that were never served."""
+    """Accept a signed receipt for the next rung. Refused for bytes that were never served.
+
+    What was pulled before a share expired is vouched for after it, too: the share stays expired.
+    """
     now = gateway.now()
     receipt = open_receipt(signed.order.body, signed.actor, now)
     if receipt.share != share_id:
@@ -340,19 +371,47 @@ def acknowledge(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
                 content={"manifest": kept.digest},
             )
         )
-        state = shares.step(
+        state = _climb(tx, share, receipt, signed, entry, now)
+        servings.keep_receipt(
             tx.conn,
             share_id,
-            STEP[receipt.rung],
-            actor=signed.actor.id,
-            entry=entry,
-            order=signed.order.digest,
-            at=now,
+            receipt.id,
+            receipt.rung.value,
+            signed.actor.id,
+            signed.order.body,
+            now,
         )
-        _keep(tx, receipt, signed)
         return {"share": share_id, "state": state.value, "entry": entry}
 
     return perform(gateway, signed, work, creates=receipt.id)
+
+
+def _climb(
+    tx: Transaction, share: Share, receipt: Receipt, signed: Signed, entry: str, now: datetime
+) -> State:
+    """Let a share take the step of a receipt. Raises ConflictError if it is not the next."""
+    step = STEP[receipt.rung]
+    if share.state is State.EXPIRED:
+        advance(_reached(tx.conn, share), step)
+        return share.state
+    return shares.step(
+        tx.conn,
+        share.id,
+        step,
+        actor=signed.actor.id,
+        entry=entry,
+        order=signed.order.digest,
+        at=now,
+    )
+
+
+def _reached(conn: Connection, share: Share) -> State:
+    """Return where an expired share would stand, had it not expired: receipts may still arrive."""
+    *_, state, _ = (event.state for event in shares.events(conn, share.id))
+    for receipt in servings.receipts_of(conn, share.id):
+        with suppress(ConflictError):  # one from before the end: its step is taken already
+            state = advance(state, STEP[Rung(receipt.rung)])
+    return state
 
 
 def _settle(gateway: Gateway, signed: Signed, share_id: str) -> None:
@@ -368,18 +427,6 @@ def _settle(gateway: Gateway, signed: Signed, share_id: str) -> None:
         )
         if any(share == share_id for share, _ in gateway.owed):
             raise UnavailableError("how a range ended is not logged yet; try again")
-
-
-def _keep(tx: Transaction, receipt: Receipt, signed: Signed) -> None:
-    servings.keep_receipt(
-        tx.conn,
-        receipt.share,
-        receipt.id,
-        receipt.rung.value,
-        signed.actor.id,
-        signed.order.body,
-        shares.event_in(tx.conn, receipt.share, shares.get(tx.conn, receipt.share).state).at,
-    )
 
 
 def _check_served(conn: Connection, share_id: str) -> None:

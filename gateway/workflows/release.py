@@ -98,7 +98,11 @@ def _released_before(conn: Connection, share: Share, signed: Signed) -> bool:
 
 
 def recall(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
-    """Recall a share: pulls stop at once, the authority is asked and never told why."""
+    """Recall a share: pulls stop at once, the authority is asked and never told why.
+
+    Of one that has expired after it was offered the authority may hold copies: it is asked as well, and
+    the share stays expired.
+    """
     act = read_act(signed)
     if not isinstance(act, Recall) or act.share != share_id:
         raise MalformedError("expected a recall of this share", field="/act")
@@ -118,15 +122,17 @@ def recall(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
             )
         )
         offered = any(e.state is State.AVAILABLE for e in shares.events(tx.conn, share.id))
-        shares.step(
-            tx.conn,
-            share.id,
-            Step.RECALL,
-            actor=signed.actor.id,
-            entry=entry,
-            order=signed.order.digest,
-            at=now,
-        )
+        state = share.state
+        if not (offered and state is State.EXPIRED):
+            state = shares.step(
+                tx.conn,
+                share.id,
+                Step.RECALL,
+                actor=signed.actor.id,
+                entry=entry,
+                order=signed.order.digest,
+                at=now,
+            )
         if offered:
             tell(
                 gateway,
@@ -137,7 +143,7 @@ def recall(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
                 share=share.id,
                 ask=act.ask.value,
             )
-        return {"share": share.id, "state": State.RECALLED.value, "entry": entry}
+        return {"share": share.id, "state": state.value, "entry": entry}
 
     answer = perform(gateway, signed, work, creates="rca_" + act.share[4:])
     gateway.stopped.add(act.share)

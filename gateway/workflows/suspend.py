@@ -1,4 +1,4 @@
-"""Suspension: every open share decided again when something changed, and what that led to recorded.
+"""Suspension and expiry: open shares decided again when something changed, and what that led to recorded.
 
 A pull is decided anew in any case, so nothing leaves between a change and this; here the consequence
 becomes visible: which shares are suspended, since when and why, and that they returned.
@@ -11,18 +11,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.messages import About
 from gateway.exchange.parties import Status
-from gateway.exchange.shares import RELEASED, State, Step
+from gateway.exchange.shares import PULLABLE, RELEASED, State, Step
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import GatewayError, NotFoundError
 from gateway.kernel.time import spell
-from gateway.policy import Outcome
+from gateway.policy import Outcome, stricter
 from gateway.store import shares, suspensions
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import Ruling
 from gateway.workflows.gateway import Answer, Gateway
+from gateway.workflows.post import tell
 from gateway.workflows.standing import STEP, decide_again, entry_about
+from gateway.workflows.terms import Given, given
 
 _OPEN = frozenset({State.PROPOSED, State.HELD})
 
@@ -72,19 +75,29 @@ def sweep(
     return done
 
 
-def blocked(gateway: Gateway, conn: Connection, share: Share, ruling: Ruling) -> dict[str, Json]:
-    """Return why a share may not be pulled now, for the mechanism; empty if it may."""
-    if ruling.outcome is not Outcome.PERMIT:
+def blocked(
+    gateway: Gateway, conn: Connection, share: Share, ruling: Ruling, told: Given
+) -> dict[str, Json]:
+    """Return why a share released under the terms *told* may not be pulled now, for the mechanism.
+
+    Empty if it may.
+    """
+    policy = gateway.sets.policy
+    if ruling.outcome is not Outcome.PERMIT or policy is None:
         reasons: list[Json] = [*ruling.reasons]
         rules: list[Json] = [fired.rule for fired in ruling.decision.fired]
         return {
             "cause": "decision",
             "outcome": ruling.outcome.value,
             "missing": dict(ruling.lacking),
+            "unmet": {kind: [*what] for kind, what in ruling.unmet.items()},
             "reasons": reasons,
             "rules": rules,
             "explanation": ruling.explanation,
         }
+    more = stricter(policy, told.terms, ruling.decision)
+    if more:
+        return {"cause": "terms", "kinds": [*more]}
     gone = _revoked(gateway, shares.keys_of(conn, share.id), share.recipient)
     return {"cause": "key", "keys": [*gone]} if gone else {}
 
@@ -104,14 +117,20 @@ def _changes(
     gateway: Gateway, conn: Connection, share: Share, sweep: int, *, suspended: bool
 ) -> bool:
     """Tell whether a decision made now would change how a share stands, and keep until when it would not."""
+    now = gateway.now()
+    told = given(conn, share) if share.state in RELEASED else None
+    if told is not None and share.state in PULLABLE and told.ended(now):
+        return True
     try:
-        _, _, ruling = decide_again(gateway, conn, share.id, gateway.now())
+        _, _, ruling = decide_again(gateway, conn, share.id, now)
     except GatewayError:  # its recipient left the directory: nobody of it can pull either
         return not suspended and share.state in RELEASED
-    gateway.dates.note(share.id, sweep, ruling.good_until)
-    if share.state in _OPEN:
+    ends = told.expires if told is not None else None
+    until = min(filter(None, (ruling.good_until, ends)), default=None)
+    gateway.dates.note(share.id, sweep, until)
+    if told is None:
         return STEP[ruling.outcome] is not _STANDS[share.state]
-    return bool(blocked(gateway, conn, share, ruling)) is not suspended
+    return bool(blocked(gateway, conn, share, ruling, told)) is not suspended
 
 
 _STANDS = {State.PROPOSED: Step.PERMIT, State.HELD: Step.HOLD}
@@ -142,8 +161,11 @@ def _redecide(gateway: Gateway, tx: Transaction, share: Share, done: Swept, now:
 def _stop_or_go(
     gateway: Gateway, tx: Transaction, share: Share, done: Swept, now: datetime
 ) -> None:
-    """Record that a released share is suspended, or that it returned."""
+    """Record that a released share is suspended, that it returned, or that its term has ended."""
     if share.state not in RELEASED:
+        return
+    if share.state in PULLABLE and given(tx.conn, share).ended(now):
+        _end(gateway, tx, share, done, now)
         return
     why, decision = _standing(gateway, tx, share, now)
     suspended = share.id in suspensions.current(tx.conn, share.id)
@@ -171,7 +193,7 @@ def _standing(
         _, _, ruling = decide_again(gateway, tx.conn, share.id, now)
     except GatewayError as error:
         return {"cause": "recipient", "explanation": str(error)}, None
-    why = blocked(gateway, tx.conn, share, ruling)
+    why = blocked(gateway, tx.conn, share, ruling, given(tx.conn, share))
     digest = shares.keep_decision(tx.conn, share.id, "change", ruling.json(), [*ruling.facts], now)
     return why, digest
 
@@ -194,6 +216,16 @@ def _expire(_: Gateway, tx: Transaction, share: Share, done: Swept, now: datetim
         return
     entry = tx.record(Entry(kind=Kind.SHARE_EXPIRED, at=now, subject=share.id))
     shares.step(tx.conn, share.id, Step.EXPIRE, actor=None, entry=entry, order=None, at=now)
+    done.expired += 1
+
+
+def _end(gateway: Gateway, tx: Transaction, share: Share, done: Swept, now: datetime) -> None:
+    """Let a share expire that was served as long as its terms allow, and tell its recipient."""
+    entry = tx.record(
+        Entry(kind=Kind.SHARE_EXPIRED, at=now, subject=share.id, recipient=share.recipient)
+    )
+    shares.step(tx.conn, share.id, Step.EXPIRE, actor=None, entry=entry, order=None, at=now)
+    tell(gateway, tx, share.recipient, About.SHARE_EXPIRED, now, share=share.id)
     done.expired += 1
 
 

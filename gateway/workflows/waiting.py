@@ -8,7 +8,7 @@ from gateway.exchange import rfas as rfa_life
 from gateway.exchange.acts import RIGHTS, ConfirmRfa, Consult
 from gateway.exchange.directory import Actor
 from gateway.exchange.rfas import State as RfaState
-from gateway.exchange.shares import State
+from gateway.exchange.shares import PULLABLE, State
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import NotFoundError, UnavailableError
 from gateway.kernel.time import spell
@@ -19,9 +19,11 @@ from gateway.workflows import suspend
 from gateway.workflows.decide import Ruling
 from gateway.workflows.gateway import Answer, Gateway, Signed
 from gateway.workflows.standing import answer_about, decide_again
+from gateway.workflows.terms import given, unsigned
 
 _SLOW_PULL = timedelta(days=7)
 _SLOW_RECEIPT = timedelta(days=14)
+_SOON = timedelta(days=14)
 
 _WAITS_FOR = {
     RfaState.RECEIVED: "rfa_officer: register",
@@ -91,10 +93,12 @@ def status(gateway: Gateway) -> Answer:
             conn, [State.HELD, State.PROPOSED, State.AVAILABLE, State.PULLED, State.VERIFIED]
         )
         open_shares: list[Json] = [_share(gateway, conn, share, now) for share in waiting]
+        ending = _ending(conn, now)
     stuck: dict[str, Json] = dict(gateway.stuck)
     return {
         "rfas": open_rfas,
         "shares": open_shares,
+        "expiring": ending,
         "suspended": suspend.listed(gateway)["suspended"],
         "stuck": stuck,
         "quarantine": gateway.quarantine,
@@ -126,7 +130,11 @@ def _share(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> d
         case State.PROPOSED:
             waits_for = "releaser: release"
         case State.AVAILABLE:
-            waits_for, late = "the authority: pull", now - since > _SLOW_PULL
+            signs = unsigned(conn, share, given(conn, share))
+            waits_for = (
+                "the authority's officer: sign the terms" if signs else "the authority: pull"
+            )
+            late = now - since > _SLOW_PULL
         case _:
             waits_for, late = "the authority's officer: accept", now - since > _SLOW_RECEIPT
     return {
@@ -137,6 +145,20 @@ def _share(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> d
         "late": late,
         "waits_for": waits_for,
     }
+
+
+def _ending(conn: Connection, now: datetime) -> list[Json]:
+    """Return the shares that are served for the last days of their term, those that end first before."""
+    soon = (now + _SOON).date().isoformat()
+    found: list[tuple[str, Share]] = []
+    for share in shares.in_states(conn, PULLABLE):
+        ends = given(conn, share).expires
+        if ends is not None and ends <= soon:
+            found.append((ends, share))
+    return [
+        {"share": s.id, "recipient": s.recipient, "state": s.state.value, "expires": ends}
+        for ends, s in sorted(found, key=lambda pair: pair[0])
+    ]
 
 
 def _lacking(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> str:

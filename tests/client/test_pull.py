@@ -52,7 +52,7 @@ async def test_a_pull_cut_off_before_a_receipt_goes_on(
         done = await pull.pull(endpoint, share, out, fetched.append)
         assert sum(fetched) <= data.stat().st_size + 4096
     assert (done.folder / "a/b/deep.bin").read_bytes() == data.read_bytes()
-    assert [path.name for path in out.iterdir()] == [share]
+    assert sorted(path.name for path in out.iterdir()) == [share, f"{share}.terms.json"]
 
 
 async def test_files_changed_after_a_pull_are_not_vouched_for(

@@ -81,13 +81,13 @@ def test_every_state_can_be_reached_and_the_ends_are_the_only_ones() -> None:
 def test_whatever_was_released_can_be_recalled_and_nothing_else() -> None:
     recalled = {at for at, step in TRANSITIONS if step is Step.RECALL}
     assert recalled == RELEASED == PULLABLE | {State.RELEASED, State.PREPARED}
-    assert VISIBLE - PULLABLE == {State.RECALLED}
+    assert VISIBLE - PULLABLE == {State.RECALLED, State.EXPIRED}
 
 
-def test_only_what_nobody_released_can_expire() -> None:
+def test_what_nobody_released_and_what_is_offered_can_expire_and_nothing_on_its_way() -> None:
     expiring = {at for at, step in TRANSITIONS if step is Step.EXPIRE}
-    assert expiring == {State.PROPOSED, State.HELD}
-    assert not expiring & RELEASED
+    assert expiring == {State.PROPOSED, State.HELD} | PULLABLE
+    assert RELEASED - expiring == {State.RELEASED, State.PREPARED}
 
 
 def test_every_rung_of_the_receipts_is_a_step_of_a_share() -> None:

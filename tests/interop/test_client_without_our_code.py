@@ -26,9 +26,11 @@ import pytest
 from gateway import keyfiles
 from gateway.client import ceremony
 from gateway.client.profile import open_folder, write_profile
-from gateway.exchange.parties import Kind, Member, Party, Role, Use
+from gateway.exchange.parties import Kind, Member, Role, Use
+from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.ids import new_id
 from gateway.kernel.signing import KeySigner
+from tests.sharing.rules import ask_for
 from tests.vectors import ROOT
 from tests.world import PLAIN, World, build_world, run_cli, serving
 
@@ -69,7 +71,8 @@ def test_the_reference_client_on_the_page_is_the_file_and_has_forty_lines() -> N
 def test_every_block_of_shell_is_run_by_a_test() -> None:
     labels = re.findall(r"^```sh ?(.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(labels) == {
-        "endpoint.sh", "keys", "folder", "conf", "send", "read", "pull", "accept", "recalled",
+        "endpoint.sh", "keys", "folder", "conf", "send", "read", "pull", "terms", "accept",
+        "recalled",
     }  # fmt: skip
 
 
@@ -148,10 +151,7 @@ def enter(world: World, signers: list[KeySigner], printed: str) -> str:
     party = ceremony.find_party(world.directory, "xa-prosecutor")
     member = Member(new_id("svc"), "endpoint", (Role.ENDPOINT,), tuple(keys))
     changed = (*party.members, member)
-    ceremony.write_party(
-        world.directory,
-        Party(party.id, party.short, party.name, party.kind, changed, party.jurisdiction),
-    )
+    ceremony.write_party(world.directory, msgspec.structs.replace(party, members=changed))
     ceremony.sign_set(world.directory, signers, now)
     return member.id
 
@@ -163,7 +163,8 @@ def build(root: Path, awk: str) -> tuple[World, Authority, str]:
     if shutil.which(awk) is None:
         pytest.skip(f"{awk}: not installed, so the script is not tried with it")
     world = build_world(root / "world", ())
-    ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA")
+    ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA", SUPPORTS)
+    ask_for(world, "{terms: signed, expiry_days: 30}", "{eq: [context.case, case-signed]}")
     world._member("xa-prosecutor", "Officer", (Role.OFFICER,), "xa-officer", person=True)
     authority = Authority(root / "authority", awk)
     service = enter(world, two_custodians(world), authority.run("keys"))
@@ -267,6 +268,21 @@ def test_the_whole_exchange_is_done_without_our_code(scene: Scene) -> None:
     assert "409 the share was recalled" in authority.run("recalled")
     assert not (authority.folder / "again").exists()
     assert state(scene, share) == "recalled"
+
+
+def test_terms_are_shown_and_signed_by_an_officer_before_anything_is_fetched(scene: Scene) -> None:
+    authority = scene.authority
+    share = shared(scene, {"a": b"one"}, "--rationale", "r", "--case", "case-signed")
+    (authority.folder / "share").write_text(share + "\n")
+    said = authority.run("terms")
+    last = in_days(30)
+    for part in (f"terms of {share}:", '"terms":"signed"', last, "409 the terms are not signed"):
+        assert part in said
+    assert said.split()[-6:] == [share, "signed", share, "pulled", share, "verified"]
+    assert (authority.folder / "received" / share / "a").read_bytes() == b"one"
+    shown = scene.staff("sharer", "share", "show", share)
+    assert shown["terms_signed"]["actor"] == authority.said["person"]
+    assert shown["expires"] == last
 
 
 def test_a_pull_that_was_killed_goes_on_where_it_stopped(scene: Scene) -> None:

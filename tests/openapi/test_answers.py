@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from gateway.client import derive, pull, push, rfas
+from gateway.client import derive, pull, push, rfas, terms
 from gateway.client.profile import open_folder
 from gateway.client.session import Session
 from gateway.client.trust import refresh_directory
@@ -47,9 +47,10 @@ from gateway.exchange.parties import Role
 from gateway.exchange.receipts import Rung
 from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.kernel.encoding import canonical_json, digest_of
-from gateway.kernel.errors import ConflictError, GatewayError
+from gateway.kernel.errors import ConflictError, GatewayError, TermsUnsignedError
 from gateway.kernel.ids import new_id
 from tests.openapi.tools import nonconforming, operations, path_of
+from tests.sharing.rules import ask_for
 from tests.world import (
     World,
     build_world,
@@ -137,6 +138,7 @@ async def everyone(tmp_path: Path) -> AsyncIterator[Everyone]:
     world = build_world(tmp_path / "world", ("xa", "xb"))
     world.add_staff("second", Role.RFA_OFFICER)
     world.sign()
+    ask_for(world, "{terms: signed, expiry_days: 9}", "{eq: [context.case, case-signed]}")
     (world.root / "big.bin").write_bytes(BIG)
     (world.root / "small.txt").write_bytes(b"Who gave the order?\n")
     async with running(world):
@@ -216,6 +218,27 @@ async def held(all_: Everyone) -> None:
         await all_.act("liaison", f"/v1/shares/{share['share']}/approvals", consult)
     item = records[0].item
     await facts(all_, item)
+
+
+async def terms_signed(all_: Everyone) -> None:
+    """Release a share whose terms an officer has to sign; it is served after that."""
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        files = [source(all_.world.root / "small.txt")]
+        package, _ = await package_of(releaser, files, case="case-signed")
+        share = str((await propose(releaser, package, "xa"))["share"])
+        await release(releaser, share)
+    async with recorded(all_.world, "xa", all_.seen) as endpoint:
+        with pytest.raises(TermsUnsignedError):
+            await endpoint.get(f"/v1/shares/{share}/items/0")
+        _, _, said = await pull.offered(endpoint, share)
+        async with recorded(all_.world, "xa-officer", all_.seen) as officer:
+            await terms.sign(officer, said)
+        await endpoint.get(f"/v1/shares/{share}/items/0")
+    assert (await all_.get("sharer", f"/v1/shares/{share}"))["terms_signed"]
+    (found,) = (await all_.get("sharer", "/v1/status"))["expiring"]
+    assert found["share"] == share
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        await recall(releaser, share)
 
 
 async def abandoned(all_: Everyone) -> None:
@@ -340,6 +363,7 @@ async def refused(all_: Everyone, rfa: str) -> None:
 async def test_every_operation_answers_what_the_document_says(everyone: Everyone) -> None:
     """All of them are called, and no answer, good or bad, has more, less or other than is written."""
     rfa = await rfa_answered(everyone)
+    await terms_signed(everyone)
     await held(everyone)
     await abandoned(everyone)
     await suspended(everyone)

@@ -11,6 +11,7 @@ from gateway import settings
 from gateway.client import ceremony
 from gateway.envelope import Suite
 from gateway.exchange.parties import Kind, Role
+from gateway.exchange.terms import SUPPORTS
 from tests.world import Running, World, build_world, database, running
 
 
@@ -18,7 +19,9 @@ from tests.world import Running, World, build_world, database, running
 def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Build the world that the tests copy: `xa` and `xc` are of one jurisdiction, `xb` of another."""
     world = build_world(tmp_path_factory.mktemp("rfa") / "world", ("xa", "xb"))
-    ceremony.add_party(world.directory, "xc-prosecutor", "War crimes unit", Kind.AUTHORITY, "XA")
+    ceremony.add_party(
+        world.directory, "xc-prosecutor", "War crimes unit", Kind.AUTHORITY, "XA", SUPPORTS
+    )
     world._member(
         "xc-prosecutor", "endpoint", (Role.ENDPOINT,), "xc", person=False, suites=(Suite.PQ,)
     )

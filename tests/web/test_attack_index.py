@@ -82,6 +82,16 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "404 and timing equal to a non-existing id",
         "signed S3 URL shared",
     ),
+    "Terms": (
+        "signed by another than an officer of the recipient",
+        "an officer's signature made or sent by another",
+        "for another share, other terms, another manifest",
+        "replayed, signed twice",
+        "an item by range, HEAD or condition before the signature",
+        "a receipt instead of a signature",
+        "milder terms kept after they grew stricter",
+        "a range after the last day, a clock that jumps",
+    ),
     "HTTP, directly and through nginx": (
         "Content-Length with Transfer-Encoding",
         "Transfer-Encoding variants",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.demo.scenario import Authority
+from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.errors import UnavailableError
 
 STAFF = {
@@ -91,7 +92,7 @@ class Stage:
         short = authority.short
         self.run(
             "keys", "add-party", short, authority.name, "--jurisdiction", authority.jurisdiction,
-            *self._on(),
+            "--supports", ",".join(SUPPORTS), *self._on(),
         )  # fmt: skip
         suite = ("--suite", authority.suite)
         self._member("add-service", short, "endpoint", ("endpoint",), short, *suite)

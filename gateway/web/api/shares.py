@@ -18,6 +18,7 @@ from gateway.workflows import clear as clearing
 from gateway.workflows import propose as proposing
 from gateway.workflows import pull
 from gateway.workflows import release as releasing
+from gateway.workflows import sign as signing
 from gateway.workflows.gateway import Gateway, Signed, mechanism_only
 
 routes = web.RouteTableDef()
@@ -79,6 +80,12 @@ async def recall(request: web.Request) -> web.Response:
 async def acknowledge(request: web.Request) -> web.Response:
     """Accept a receipt."""
     return await act(request, pull.acknowledge, share_id(request), status=201)
+
+
+@routes.post("/v1/shares/{share}/terms")
+async def sign_terms(request: web.Request) -> web.Response:
+    """Accept an officer's signature under the terms of a share."""
+    return await act(request, signing.sign_terms, share_id(request), status=201)
 
 
 @routes.get("/v1/shares/{share}/manifest")

@@ -3,7 +3,7 @@
 from gateway.web.openapi.operation import AGE, Caller, Operation, Success, Tag, header, number
 from gateway.web.polls import MAX_WAIT
 
-_STOPPED = "409 if the share was recalled or is suspended; 503 once the directory has expired."
+_STOPPED = "409 if the share was recalled, has expired or is suspended; 503 once the directory has expired."
 _WAIT = "How many seconds to wait for the first."
 
 PULL = (
@@ -78,7 +78,8 @@ PULL = (
         ),
         (403, 409, 416, 429),
         text=(
-            f"{_STOPPED} The share is decided again for every range, and a running answer is broken off "
+            f"{_STOPPED} 409 (`/problems/termsunsigned`) while an officer has to sign the terms: manifest "
+            "and inner manifest are served then, no item is. The share is decided again for every range, and a running answer is broken off "
             "when it may not go on. Ranges below 1 MiB that do not reach the end are limited to 60 a "
             "minute and key (429)."
         ),
@@ -109,5 +110,20 @@ PULL = (
             "409 for bytes that were not served, and for a rung that is not the next."
         ),
         body="SignedReceipt",
+    ),
+    Operation(
+        "POST",
+        "/v1/shares/{share}/terms",
+        "signTerms",
+        Tag.PULL,
+        "Accept the terms of a share, signed by an officer",
+        Caller.SIGNING,
+        (Success(201, "The signature is taken: items are served from now on.", "ShareMoved"),),
+        (422,),
+        text=(
+            "For a share whose terms say `terms: signed`. 422 for another manifest or other terms; 409 if "
+            "the terms ask for no signature, have one already, or the share is not served any more."
+        ),
+        body="SignedAcceptance",
     ),
 )

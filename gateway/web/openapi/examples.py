@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.exchange import messages, receipts, rfa_messages
+from gateway.exchange import messages, receipts, rfa_messages, terms
 from gateway.exchange.acts import (
     Amend,
     AnswerRfa,
@@ -143,6 +143,14 @@ BODIES: Mapping[str, Json] = {
         receipts.sign_receipt(
             receipts.Receipt(
                 1, example_id("rcp"), _SHARE, _THREE, receipts.Rung.PULLED, example_id("svc"), _AT
+            ),
+            _SIGNER,
+        )
+    ),
+    "SignedAcceptance": _signed(
+        terms.sign_terms(
+            terms.SignedTerms(
+                1, example_id("trm"), _SHARE, _THREE, _TWO, True, example_id("psn"), _AT
             ),
             _SIGNER,
         )

@@ -23,6 +23,7 @@ class Caller(StrEnum):
     AUTHORITY = "an authority's person or service with role endpoint or officer"
     RECIPIENT = "persons and services of the authority that the share is for"
     RECEIPTING = "of the share's authority, the endpoint (a service) or an officer (a person)"
+    SIGNING = "of the share's authority, a person with role officer"
     OWNER = "persons and services of the RFA's authority, and of the mechanism"
     MEMBER = "persons and services of the mechanism and of authorities"
     UPLOADER = "who began the upload"

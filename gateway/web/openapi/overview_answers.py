@@ -77,9 +77,16 @@ class StoppedByDecision(Answer, frozen=True, tag_field="cause", tag="decision"):
 
     outcome: Outcome
     missing: dict[str, int]
+    unmet: dict[str, tuple[str, ...]]
     reasons: tuple[str, ...]
     rules: tuple[str, ...]
     explanation: str
+
+
+class StoppedByTerms(Answer, frozen=True, tag_field="cause", tag="terms"):
+    """Obligations of these kinds are stricter now than in the terms that the recipient was given."""
+
+    kinds: tuple[str, ...]
 
 
 class StoppedByKey(Answer, frozen=True, tag_field="cause", tag="key"):
@@ -101,7 +108,7 @@ class Suspended(Answer, frozen=True):
     recipient: str
     state: ShareState
     since: str
-    why: StoppedByDecision | StoppedByKey | StoppedByRecipient
+    why: StoppedByDecision | StoppedByTerms | StoppedByKey | StoppedByRecipient
     entry: str
 
 
@@ -111,11 +118,23 @@ class SuspendedList(Answer, frozen=True):
     suspended: tuple[Suspended, ...]
 
 
+class ShareExpiring(Answer, frozen=True):
+    """A share and the last day on which it is served."""
+
+    share: str
+    recipient: str
+    state: ShareState
+    expires: str
+
+
 class Standing(Answer, frozen=True):
-    """Everything that is open. *stuck* says of shares why their release could not be finished."""
+    """Everything that is open. *expiring* are shares that end within 14 days; *stuck* says of shares why
+    their release could not be finished.
+    """
 
     rfas: tuple[RfaWaiting, ...]
     shares: tuple[ShareWaiting, ...]
+    expiring: tuple[ShareExpiring, ...]
     suspended: tuple[Suspended, ...]
     stuck: dict[str, str]
     quarantine: str | None

@@ -13,6 +13,7 @@ from gateway.exchange.manifest import Inner, Manifest
 from gateway.exchange.messages import Message
 from gateway.exchange.receipts import Receipt
 from gateway.exchange.rfa_messages import RfaMessage
+from gateway.exchange.terms import SignedTerms
 from gateway.exchange.tokens import Claims
 from gateway.web.openapi import (
     answers,
@@ -47,6 +48,10 @@ SIGNED: Mapping[str, tuple[str, str]] = {
     "SignedManifest": ("Manifest", "The outer manifest, signed by the mechanism (`eg-manifest`)."),
     "SignedMessage": ("Message", "A message to an inbox, signed by the mechanism (`eg-message`)."),
     "SignedReceipt": ("Receipt", "A receipt, signed by who sends it (`eg-receipt`)."),
+    "SignedAcceptance": (
+        "SignedTerms",
+        "An officer's acceptance of the terms of a share, signed by her (`eg-terms`).",
+    ),
     "SignedRfaMessage": ("RfaMessage", "A message about an RFA, signed by its sender (`eg-rfa`)."),
 }
 """Signed objects by name: what their payload is."""
@@ -54,7 +59,7 @@ SIGNED: Mapping[str, tuple[str, str]] = {
 
 def components() -> dict[str, Schema]:
     """Return every schema by name."""
-    payloads = [Manifest, Inner, Message, Receipt, RfaMessage, View, Claims]
+    payloads = [Manifest, Inner, Message, Receipt, SignedTerms, RfaMessage, View, Claims]
     _, found = msgspec.json.schema_components(
         [*_ANSWERS, *_ACTS, *payloads], ref_template=PREFIX + "{name}"
     )

@@ -104,11 +104,21 @@ class ReceiptKept(Answer, frozen=True):
     at: str
 
 
+class TermsSigned(Answer, frozen=True):
+    """The signature of an officer of the recipient under the terms."""
+
+    id: str
+    actor: str
+    at: str
+
+
 class ShareShown(ShareDecided, frozen=True):
-    """A share with its life and its receipts."""
+    """A share with its life and its receipts; *expires* is the last day on which it is served."""
 
     life: tuple[ShareEvent, ...]
     receipts: tuple[ReceiptKept, ...]
+    expires: str | None
+    terms_signed: TermsSigned | None
 
 
 class ShareListed(Answer, frozen=True):
@@ -127,7 +137,7 @@ class ShareList(Answer, frozen=True):
 
 
 class ShareMoved(Answer, frozen=True):
-    """The state of a share after a recall or a receipt, and the ledger entry of what moved it."""
+    """The state of a share after a recall, a receipt or a signature, and the ledger entry of that."""
 
     share: str
     state: ShareState
