@@ -1,6 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
-from gateway.policy.cases import Result, run
+from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
 from gateway.policy.decide import (
     ENGINE,
@@ -32,10 +32,12 @@ __all__ = [
     "ENGINE",
     "TODAY",
     "Attested",
+    "Case",
     "Circumstances",
     "Clearance",
     "Decision",
     "Effect",
+    "Expectation",
     "Fact",
     "Facts",
     "Fired",
@@ -49,6 +51,7 @@ __all__ = [
     "Verdict",
     "Vocabulary",
     "check_codes",
+    "differences",
     "explain",
     "explain_to_recipient",
     "facts_digest",
@@ -57,6 +60,7 @@ __all__ = [
     "load_register",
     "missing",
     "read",
+    "read_cases",
     "reasons_of",
     "recipient_facts",
     "register_json",
