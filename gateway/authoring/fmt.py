@@ -5,12 +5,15 @@ lies deeper stands in braces on one line if 120 characters hold it. Blank lines 
 form again, and no digest ever changes: both are checked before anything is written.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
+import yaml
+
 from gateway.authoring.comments import comments, plain_lines
-from gateway.authoring.tree import Document, Entry, Tree, document, settle, spaced
+from gateway.authoring.tree import Document, Entry, Tree, document, lift, settle, several, spaced
 from gateway.kernel.encoding import canonical_json
 from gateway.kernel.errors import ConflictError, MalformedError
 from gateway.policy.cases import is_case_file
@@ -30,6 +33,7 @@ KEYS = (
     "obligations",
 )
 """The keys of a rule in the order they are written."""
+_SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9_.]*( [A-Za-z0-9_.]+)*")
 CASE_KEYS = ("id", "set", "expect")
 
 
@@ -46,7 +50,15 @@ def canonical(name: str, data: bytes) -> bytes:
     exactly the same, which would be a defect of this program.
     """
     before = read(name, data)
-    written = _write(name, data)
+    try:
+        written = _write(name, data)
+    except yaml.MarkedYAMLError as error:
+        place = f"{name}:{error.problem_mark.line + 1 if error.problem_mark else 1}"
+        raise MalformedError(
+            f"{place}: not every reader of YAML takes this; put the text in quotes", field=place
+        ) from None
+    if written == data:
+        return data
     try:
         same = canonical_json(read(name, written).json()) == canonical_json(before.json())
     except MalformedError:
@@ -80,7 +92,7 @@ def _block(tree: Tree, indent: int, levels: int) -> list[str]:
     """Return the lines of a mapping or list with entries."""
     lines = []
     for entry in tree.entries:
-        own = _entry(entry, indent, levels)
+        own = _entry(entry, indent, levels)  # may move a comment before itself
         lines += [f"{' ' * indent}{text}" if text else "" for text in entry.before]
         lines += own
     return lines
@@ -90,16 +102,19 @@ def _entry(entry: Entry, indent: int, levels: int) -> list[str]:
     """Return the lines of one entry. A comment that its form cannot hold goes before it."""
     head = " " * indent + ("-" if entry.key is None else f"{_key(entry.key)}:")
     tree, behind = entry.tree, f"  {entry.after}" if entry.after else ""
-    lines_of_its_own = (bool(tree.entries) and levels > 1) or _of_several(entry)
+    lines_of_its_own = (bool(tree.entries) and levels > 1) or several(entry)
     flow = None if lines_of_its_own else _flow(tree, outside=True)
     if flow is not None and (len(head) + 1 + len(flow) <= WIDTH or not tree.entries):
         return [f"{head} {flow}{behind}"]
     in_list = entry.key is None
     if tree.entries and not _is_row(tree):
         inner = indent if not in_list and tree.kind == "seq" else indent + 2
-        lines = _block(tree, inner, levels - 1)
         if not in_list:
-            return [f"{head}{behind}", *lines]
+            return [f"{head}{behind}", *_block(tree, inner, levels - 1)]
+        first = _entry(tree.entries[0], inner, levels - 1)
+        rest = Tree(tree.kind, entries=tree.entries[1:])
+        lines = first + _block(rest, inner, levels - 1)
+        lift(entry)
         _move_up(entry)
         return [f"{head} {lines[0].lstrip()}", *lines[1:]]
     _move_up(entry)
@@ -143,15 +158,10 @@ def _flow(tree: Tree, *, outside: bool = False) -> str | None:
     parts = []
     for entry in tree.entries:
         said = _flow(entry.tree)
-        if said is None or entry.after or any(entry.before) or _of_several(entry):
+        if said is None or entry.after or any(entry.before) or several(entry):
             return None
         parts.append(said if entry.key is None else f"{_key(entry.key)}: {said}")
     return f"{{{', '.join(parts)}}}" if tree.kind == "map" else f"[{', '.join(parts)}]"
-
-
-def _of_several(entry: Entry) -> bool:
-    """Tell whether an entry joins several conditions: each has a line, which findings can name."""
-    return entry.key in {"all", "any"} and len(entry.tree.entries) > 1 and _nested(entry.tree)
 
 
 def _scalar(tree: Tree, *, flow: bool) -> str | None:
@@ -174,9 +184,13 @@ def _plain(text: str, form: str) -> str | None:
     """Return what a text without quotes is read as in such a place: itself as "text", or "other"."""
     if not text or not text.isprintable():
         return None
+    if _SIMPLE.fullmatch(text) and text not in {"true", "false", "null"}:
+        return "text"
+    source = form.format(text)
     try:
-        value = read("", form.format(text).encode("utf-8")).raw
-    except (MalformedError, UnicodeEncodeError):
+        value = read("", source.encode("utf-8")).raw
+        document(source)  # the readers of YAML do not agree on every sign inside brackets
+    except (MalformedError, UnicodeEncodeError, yaml.YAMLError):
         return None
     if form.startswith("["):
         values = value if isinstance(value, list) else []
@@ -190,6 +204,8 @@ def _plain(text: str, form: str) -> str | None:
 
 
 def _key(text: str) -> str:
+    if _SIMPLE.fullmatch(text):
+        return text
     try:
         whole = read("", f"{{{text}: 1}}".encode()).raw
     except (MalformedError, UnicodeEncodeError):

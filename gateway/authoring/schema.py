@@ -149,7 +149,7 @@ def _cases(policy: PolicySet) -> Schema:
     expect = mapping(
         {"outcome": {"enum": [outcome.value for outcome in Outcome]}},
         {
-            "rules": _list({"oneOf": constants({r.id: r.title for r in policy.rules}) or False}),
+            "rules": _list({"oneOf": constants({r.id: r.title for r in policy.rules}) or [False]}),
             "obligations": _terms(policy.kinds),
             "reasons": _list({"enum": [reason.value for reason in Reason]}),
         },
@@ -254,11 +254,13 @@ def _obligations() -> Schema:
 
 def _lint(policy: PolicySet) -> Schema:
     subjects: dict[str, Json] = {
-        "rule": {"oneOf": constants({r.id: r.title for r in policy.rules}) or False},
+        "rule": {"oneOf": constants({r.id: r.title for r in policy.rules}) or [False]},
         "attribute": {
             "oneOf": constants({p: a.label for p, a in policy.vocabulary.attributes.items()})
         },
-        "obligation": {"oneOf": constants({k: o.label for k, o in policy.kinds.items()}) or False},
+        "obligation": {
+            "oneOf": constants({k: o.label for k, o in policy.kinds.items()}) or [False]
+        },
     }
     required = {"lint": _named(WARNINGS, "the finding"), "why": _text("why it is right as it is")}
     accepted = mapping(required, subjects)

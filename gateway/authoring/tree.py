@@ -96,34 +96,51 @@ def _hang(whole: Document, entries: list[Entry], comment: Comment) -> None:
 
 
 def _beside(entries: list[Entry], line: int) -> Entry | None:
-    """Return the entry that a comment at the end of a line is about: the outermost that ends there."""
+    """Return the entry that a comment at the end of a line is about.
+
+    That is the outermost of those that begin and end on the line, or else what began last.
+    """
     here = [e for e in entries if e.line == line]
+    whole = [e for e in here if e.last == line]
+    if whole:
+        return whole[0]
     earlier = [e for e in entries if e.line < line]
-    ending = [e for e in here if e.last == line] or ([] if here else _ending(earlier, line))
-    if ending:
-        return ending[0]
-    rest = here or earlier
-    return rest[-1] if rest else None
-
-
-def _ending(entries: list[Entry], line: int) -> list[Entry]:
-    return [e for e in entries if e.last == line]
+    began = here or [e for e in earlier if e.last == line] or earlier
+    return began[-1] if began else None
 
 
 def settle(tree: Tree, order: dict[str, int], depth: int = 0) -> None:
     """Bring the keys of rules or cases into *order*, and comments to where the form can hold them.
 
     Rules and cases are the mappings two levels down. What stands before the first key of a list's element
-    stands before the element.
+    stands before the element, and what stands behind its only key stands behind the element.
     """
     if order and depth == 2 and tree.kind == "map":
         tree.entries.sort(key=lambda entry: order.get(entry.key or "", len(order)))
     for entry in tree.entries:
         settle(entry.tree, order, depth + 1)
         if tree.kind == "seq" and entry.tree.entries:
-            first = entry.tree.entries[0]
-            entry.before += filter(None, first.before)
-            first.before = []
+            lift(entry)
+
+
+def lift(entry: Entry) -> None:
+    """Take comments that a list's element begins or ends with to the element itself."""
+    first, more = entry.tree.entries[0], entry.tree.entries[1:]
+    entry.before += filter(None, first.before)
+    first.before = []
+    if not (more or entry.after or several(first) or any(map(_commented, walk(first.tree)))):
+        entry.after, first.after = first.after, ""
+
+
+def several(entry: Entry) -> bool:
+    """Tell whether an entry joins several conditions: each has a line, which findings can name."""
+    inner = entry.tree.entries
+    nested = any(one.tree.kind != "scalar" for one in inner)
+    return entry.key in {"all", "any"} and len(inner) > 1 and nested
+
+
+def _commented(entry: Entry) -> bool:
+    return bool(entry.after) or any(entry.before)
 
 
 def spaced(lines: list[str]) -> list[str]:
