@@ -186,8 +186,8 @@ def test_forty_rules_and_120_cases_take_seconds() -> None:
         + f"cases:\n{''.join(cases)}".encode(),
     }
     policy = load(files)
-    started = time.perf_counter()
+    started = time.process_time()
     found = survey(policy, files)
-    assert time.perf_counter() - started < 20  # about 2 s on a quiet machine
+    assert time.process_time() - started < 20  # seconds of one core; about 3
     assert found.killed + len(found.survivors) > 400
     assert sum(1 for source in sources(policy, files) for _ in mutants(source, policy.kinds)) > 400

@@ -39,6 +39,7 @@ def test_a_sound_set_has_none() -> None:
         ("obligations.yaml", "values: [CLEAR", "valus: [CLEAR", ":3", "'values'"),
         ("vocabulary.yaml", "type: int", "type: itn", ":4", "'int'"),
         ("vocabulary.yaml", "protected:", "protcted:", ":8", "'protected'"),
+        ("vocabulary.yaml", "protected: true", "protected: yes", ":8", "true or false"),
         ("vocabulary.yaml", "context.today: {type: date", "context.today: {type: text", "", "date"),
         ("jurisdictions/xa.yaml", "fact: recipient.promises", "fact: recipient.promise", ":4", "'recipient.promises'"),
         ("jurisdictions/xa.yaml", "valid_to:", "valid_till:", ":4", "'valid_to'"),
