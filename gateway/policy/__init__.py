@@ -1,6 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
-from gateway.policy.cases import Result, run
+from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
 from gateway.policy.decide import (
     ENGINE,
@@ -43,10 +43,12 @@ __all__ = [
     "TODAY",
     "WATERMARK",
     "Attested",
+    "Case",
     "Circumstances",
     "Clearance",
     "Decision",
     "Effect",
+    "Expectation",
     "Fact",
     "Facts",
     "Fired",
@@ -62,6 +64,7 @@ __all__ = [
     "Verdict",
     "Vocabulary",
     "check_codes",
+    "differences",
     "explain",
     "explain_to_recipient",
     "explain_unmet",
@@ -72,6 +75,7 @@ __all__ = [
     "load_register",
     "missing",
     "read",
+    "read_cases",
     "reasons_of",
     "recipient_facts",
     "register_json",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import MalformedError
 from gateway.policy.sources import Sources, load_sources
-from gateway.policy.text import Value, read
+from gateway.policy.text import Value, nearest, read
 from gateway.policy.vocabulary import Fact, Vocabulary, read_date
 
 FOLDER = "jurisdictions/"
@@ -57,7 +57,7 @@ def load_register(files: Mapping[str, bytes], vocabulary: Vocabulary) -> Registe
         code = value["jurisdiction"].text()
         if code in register:
             raise value["jurisdiction"].fail(f"jurisdiction {code} stands in another file already")
-        register[code] = tuple(_fact(f, vocabulary) for f in value["facts"].sequence())
+        register[code] = tuple(read_attested(f, vocabulary) for f in value["facts"].sequence())
     return register
 
 
@@ -106,7 +106,8 @@ def _generality(attested: Attested) -> int:
     return (attested.authority is not None) + (attested.case is not None)
 
 
-def _fact(spec: Value, vocabulary: Vocabulary) -> Attested:
+def read_attested(spec: Value, vocabulary: Vocabulary) -> Attested:
+    """Read one fact on file. Raises MalformedError."""
     parts = spec.mapping({"fact", "value", "evidence"}, _OPTIONAL)
     attribute = vocabulary.get(parts["fact"])
     if not attribute.path.startswith("recipient."):
@@ -135,4 +136,5 @@ def check_codes(register: Register, vocabulary: Vocabulary) -> None:
     known = vocabulary.attributes["recipient.jurisdiction"].values
     for code in register:
         if code not in known:
-            raise MalformedError(f"{FOLDER}: {code} is not in the vocabulary", field=FOLDER)
+            hint = nearest(code, known)
+            raise MalformedError(f"{FOLDER}: {code} is not in the vocabulary{hint}", field=FOLDER)

@@ -147,16 +147,17 @@ def asked(kind: str, term: Term) -> list[str]:
 def read_kinds(value: Value) -> dict[str, Obligation]:
     """Read obligations.yaml. Raises MalformedError."""
     kinds = value.mapping({"obligations"})["obligations"].members()
-    return {kind: _kind(kind, spec) for kind, spec in kinds.items()}
+    return {kind: read_kind(kind, spec) for kind, spec in kinds.items()}
 
 
-def _kind(kind: str, spec: Value) -> Obligation:
+def read_kind(kind: str, spec: Value) -> Obligation:
+    """Read one kind. Raises MalformedError."""
     parts = spec.mapping({"join", "phase", "label"}, frozenset({"values", "by_recipient"}))
     join, phase = parts["join"], parts["phase"]
     if join.text() not in set(Join):
-        raise join.fail(f"unknown join{nearest(join.text(), set(Join))}")
+        raise join.fail(f"unknown join {join.raw!r}{nearest(join.text(), set(Join))}")
     if phase.text() not in set(Phase):
-        raise phase.fail(f"unknown phase{nearest(phase.text(), set(Phase))}")
+        raise phase.fail(f"unknown phase {phase.raw!r}{nearest(phase.text(), set(Phase))}")
     if (join.text() != Join.MIN) != ("values" in parts):
         raise spec.fail("every join but min has values, and min has none")
     values = tuple(v.text() for v in parts["values"].sequence()) if "values" in parts else ()

@@ -11,8 +11,8 @@ from gateway.policy.text import Value, nearest
 from gateway.policy.vocabulary import Vocabulary, is_date
 
 ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-_REQUIRED = {"id", "effect", "title", "basis", "when"}
-_OPTIONAL = frozenset({"obligations", "valid_from", "valid_to", "reason"})
+REQUIRED = {"id", "effect", "title", "basis", "when"}
+OPTIONAL = frozenset({"obligations", "valid_from", "valid_to", "reason"})
 
 
 class Effect(StrEnum):
@@ -60,11 +60,12 @@ class Rule:
 def read_rules(value: Value, vocabulary: Vocabulary, kinds: Mapping[str, Obligation]) -> list[Rule]:
     """Read one file of rules. Raises MalformedError."""
     rules = value.mapping({"rules"})["rules"].sequence()
-    return [_rule(spec, vocabulary, kinds) for spec in rules]
+    return [read_rule(spec, vocabulary, kinds) for spec in rules]
 
 
-def _rule(spec: Value, vocabulary: Vocabulary, kinds: Mapping[str, Obligation]) -> Rule:
-    parts = spec.mapping(_REQUIRED, _OPTIONAL)
+def read_rule(spec: Value, vocabulary: Vocabulary, kinds: Mapping[str, Obligation]) -> Rule:
+    """Read one rule. Raises MalformedError."""
+    parts = spec.mapping(REQUIRED, OPTIONAL)
     effect, name = parts["effect"], parts["id"]
     if effect.text() not in set(Effect):
         raise effect.fail(f"unknown effect {effect.raw!r}{nearest(effect.text(), set(Effect))}")

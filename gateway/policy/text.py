@@ -99,7 +99,7 @@ def read(name: str, data: bytes) -> Value:
 def nearest(word: str, known: "set[str] | frozenset[str]") -> str:
     """Return `; did you mean …?` with the most similar known word, or nothing."""
     close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {str(close[0])!r}?" if close else ""
+    return f"; did you mean {str(close[0])!r}?" if close else ""  # also of an enum, its word alone
 
 
 def _refuse_indirection(name: str, source: str) -> None:

@@ -174,10 +174,11 @@ def read_date(value: Value | None) -> str | None:
 def read_vocabulary(value: Value) -> Vocabulary:
     """Read vocabulary.yaml. Raises MalformedError."""
     attributes = value.mapping({"attributes"})["attributes"].members()
-    return Vocabulary({path: _attribute(path, spec) for path, spec in attributes.items()})
+    return Vocabulary({path: read_attribute(path, spec) for path, spec in attributes.items()})
 
 
-def _attribute(path: str, spec: Value) -> Attribute:
+def read_attribute(path: str, spec: Value) -> Attribute:
+    """Read one attribute. Raises MalformedError."""
     parts = spec.mapping({"type", "label"}, _OPTIONAL)
     if not _NAME.fullmatch(path) or path.partition(".")[0] not in NAMESPACES:
         raise spec.fail("a path is item.…, recipient.… or context.…, in lower case")

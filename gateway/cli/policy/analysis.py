@@ -10,22 +10,11 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 
 from gateway.cli.output import Json, explained, note, show, steps
+from gateway.cli.policy.group import Folder, app, folder_of
 
 T = TypeVar("T")
-Folder = Annotated[
-    Optional[Path],
-    typer.Argument(
-        help="Policy folder; the packaged example if none is given.", show_default=False
-    ),
-]
 Old = Annotated[Path, typer.Argument(help="Policy folder as it was.", show_default=False)]
 New = Annotated[Path, typer.Argument(help="Policy folder as it is to be.", show_default=False)]
-
-
-def _folder(folder: Path | None) -> Path:
-    from gateway import wiring
-
-    return folder or wiring.packaged("policies")
 
 
 def _today() -> str:
@@ -34,6 +23,7 @@ def _today() -> str:
     return wiring.now().date().isoformat()
 
 
+@app.command("analyse")
 def analyse(folder: Folder = None, json: bool = Json) -> None:
     """Find rules that do nothing, and prove or refute the invariants. Needs the extra `author`."""
     from gateway import wiring
@@ -44,8 +34,8 @@ def analyse(folder: Folder = None, json: bool = Json) -> None:
     from gateway.policy import load_invariants
 
     with explained():
-        files = wiring.policy_files(_folder(folder))
-        policy, _ = wiring.load_policy(_folder(folder))
+        files = wiring.policy_files(folder_of(folder))
+        policy, _ = wiring.load_policy(folder_of(folder))
         invariants = load_invariants(files, policy)
         clock = [time.perf_counter()]
         library("z3")
@@ -97,6 +87,7 @@ def _proof(proof: Any, vocabulary: Any) -> Iterator[str]:
     yield "    and whatever is not named here may be unknown"
 
 
+@app.command("diff")
 def diff(
     old: Old,
     new: New,
@@ -160,6 +151,7 @@ def _write(folder: Path, n: int, difference: Any, vocabulary: Any) -> None:
     (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
+@app.command("crosscheck")
 def crosscheck(
     folder: Folder = None,
     requests: Annotated[int, typer.Option(help="How many requests to make up.", min=1)] = 20_000,
@@ -174,7 +166,7 @@ def crosscheck(
     from gateway.authoring.requests import Requests, bases_of
 
     with explained():
-        policy, _ = wiring.load_policy(_folder(folder))
+        policy, _ = wiring.load_policy(folder_of(folder))
         bases = bases_of(policy, *prepare(policy, ()))
         made = Requests(policy, bases, seed).some(requests)
         with steps("Requests", requests) as done:
@@ -200,6 +192,7 @@ def _answer(answer: Any) -> str:
     return f"{answer.outcome.value} ({', '.join(sorted(answer.rules)) or 'no rule'})"
 
 
+@app.command("export")
 def export(
     folder: Folder = None,
     to_cedar: Annotated[
@@ -222,7 +215,7 @@ def export(
     with explained():
         if to_cedar is to_odrl:
             raise MalformedError("say one of --cedar and --odrl")
-        policy, _ = wiring.load_policy(_folder(folder))
+        policy, _ = wiring.load_policy(folder_of(folder))
     if to_cedar:
         texts = {"policy.cedar": cedar.policies(policy), "policy.cedarschema": cedar.schema(policy)}
         data: Any = {"policies": texts["policy.cedar"], "schema": texts["policy.cedarschema"]}
