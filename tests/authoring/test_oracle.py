@@ -54,7 +54,7 @@ def generated(effect: str) -> Answers:
 def test_cedar_decides_the_shipped_set_as_we_do() -> None:
     assert list(disagreements(POLICY, shipped())) == []
     outcomes = Counter(answer.outcome for _, answer in shipped() if answer)
-    assert min(outcomes[outcome] for outcome in Outcome) > 100
+    assert min(outcomes[outcome] for outcome in Outcome) > 30
 
 
 def test_every_rule_of_the_shipped_set_speaks_and_is_silent_in_some_request() -> None:
