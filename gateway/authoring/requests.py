@@ -10,10 +10,10 @@ from random import Random
 
 from gateway.authoring.model import Model, conditions
 from gateway.authoring.solver import Solver
-from gateway.authoring.symbolic import comparisons
+from gateway.authoring.symbolic import Term, comparisons
 from gateway.policy.decide import PolicySet
 from gateway.policy.judge import Outcome
-from gateway.policy.rules import Effect
+from gateway.policy.rules import Effect, Rule
 from gateway.policy.vocabulary import TODAY, Attribute, Fact, Facts, Type
 
 _NEAR = 0.7  # the share of requests that differ from a permitted one in a few facts
@@ -99,14 +99,19 @@ class Requests:
 
 
 def bases_of(policy: PolicySet, model: Model, solver: Solver) -> list[Facts]:
-    """Return requests that are permitted or held, one of each for each rule that permits."""
-    found = []
-    for rule in policy.rules:
-        if rule.effect is Effect.PERMIT:
-            for outcome in (Outcome.PERMIT, Outcome.HOLD):
-                facts = solver.example(model.fires[rule.id], model.outcome(outcome), today=_A_DAY)
-                found += [facts] if facts is not None else []
-    return found
+    """Return requests that turn on one rule each: it permits or requires, or it alone denies."""
+    found = (
+        solver.example(model.fires[rule.id], decided, wishes=model.certainties, today=_A_DAY)
+        for rule in policy.rules
+        for decided in _decided(rule, model)
+    )
+    return [facts for facts in found if facts is not None]
+
+
+def _decided(rule: Rule, model: Model) -> list[Term]:
+    if rule.effect is Effect.DENY:
+        return [model.opposite(model.others(rule))]
+    return [model.outcome(outcome) for outcome in (Outcome.PERMIT, Outcome.HOLD)]
 
 
 def _path(a: Attribute) -> str:
