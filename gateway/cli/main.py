@@ -8,6 +8,7 @@ from gateway.cli import (
     facts,
     history,
     ledger,
+    matching,
     overview,
     policy,
     rfa,
@@ -29,7 +30,7 @@ app.command()(team.push)
 app.command()(team.package)
 app.add_typer(share.app, name="share")
 app.command()(share.recall)
-app.command()(overview.match)
+app.command()(matching.match)
 app.command()(overview.approvals)
 app.command()(overview.status)
 app.command()(overview.watch)

@@ -13,19 +13,18 @@ from gateway.kernel.encoding import Json
 from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableError
 from gateway.keyholder.vault import envelope_keys
 from gateway.policy import (
+    Applied,
     Attested,
     Circumstances,
     Decision,
     Fact,
     Outcome,
     PolicySet,
+    apply,
     explain,
-    explain_to_recipient,
-    join,
-    missing,
     recipient_facts,
+    render_text,
     to_json,
-    unmet,
 )
 from gateway.store import facts as stated
 from gateway.store import rfas, shares, uploads
@@ -40,18 +39,40 @@ _ADMITTED = frozenset({RfaState.REVIEW, RfaState.CLARIFICATION, RfaState.ANSWERE
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision with what it was made on. *outcome* has clearances and circumstances applied;
-    *lacking* is what a hold still wants, *unmet* are obligations that the circumstances leave unmet,
-    by kind; *good_until* is the last day on which the same facts count.
-    """
+    """A decision with what it was made on; *good_until* is the last day on which the same facts count."""
 
-    decision: Decision
-    outcome: Outcome
-    lacking: dict[str, int]
-    unmet: dict[str, tuple[str, ...]]
-    facts: list[dict[str, Json]]
-    explanation: str
+    applied: Applied
     good_until: str | None
+
+    @property
+    def decision(self) -> Decision:
+        """The items' decisions joined, as the rules alone make it."""
+        return self.applied.decision
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome with clearances and circumstances applied."""
+        return self.applied.outcome
+
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """What a hold still wants."""
+        return self.applied.lacking
+
+    @property
+    def unmet(self) -> Mapping[str, tuple[str, ...]]:
+        """Obligations that the circumstances leave unmet, by kind."""
+        return self.applied.unmet
+
+    @property
+    def facts(self) -> list[dict[str, Json]]:
+        """The facts of every item, as they are recorded."""
+        return [to_json(facts) for facts in self.applied.every]
+
+    @property
+    def explanation(self) -> str:
+        """The explanation for the mechanism's people; written when somebody asks."""
+        return render_text(explain(self.applied))
 
     def json(self) -> dict[str, Json]:
         """Return the ruling as it is recorded."""
@@ -84,36 +105,9 @@ def rule(
         {**_item_facts(sets.policy, facts), "item.product": package.product.value, **shared}
         for facts in item_facts(conn, package.items)
     ]
-    single = [sets.policy.decide(facts, today) for facts in every]
-    decision = join(sets.policy, single)
     given = shares.clearances_of(conn, share) if share else []
-    assurances = shared.get("recipient.assurances", frozenset())
-    on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
-    held = decision.outcome is Outcome.HOLD
-    bitten = unmet(sets.policy, single, decision, _circumstances(package, recipient))
-    lacking = missing(decision, given, requester, on_file) if held else {}
-    worst = next(
-        i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
-    )
-    return Ruling(
-        decision=decision,
-        outcome=_outcome(decision, lacking, bitten),
-        lacking=lacking,
-        unmet=bitten,
-        facts=[to_json(facts) for facts in every],
-        explanation=explain(sets.policy, single[worst], every[worst], today),
-        good_until=min(filter(None, (decision.good_until, ends)), default=None),
-    )
-
-
-def _outcome(
-    decision: Decision, lacking: Mapping[str, int], bitten: Mapping[str, tuple[str, ...]]
-) -> Outcome:
-    """Return the outcome with clearances and circumstances applied."""
-    if bitten:
-        return Outcome.DENY
-    held = decision.outcome is Outcome.HOLD
-    return Outcome.PERMIT if held and not lacking else decision.outcome
+    applied = apply(sets.policy, every, today, given, requester, _circumstances(package, recipient))
+    return Ruling(applied, min(filter(None, (applied.decision.good_until, ends)), default=None))
 
 
 def _circumstances(package: MakePackage, recipient: Party) -> Circumstances:
@@ -143,11 +137,6 @@ def check_suite(items: list[Sealed], recipient: Party, now: datetime) -> None:
         if not envelope_keys(recipient, item.suite, now):
             hint = "; deposit a classic copy" if item.suite == "pq" else ""
             raise ForbiddenError(f"the authority has no {item.suite} key in force{hint}")
-
-
-def to_recipient(ruling: Ruling) -> Json:
-    """Return what the authority may be told of a refusal."""
-    return explain_to_recipient(ruling.decision)
 
 
 def _item_facts(policy: PolicySet, stated_facts: Mapping[str, Json]) -> dict[str, Fact]:
