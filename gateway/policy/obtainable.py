@@ -11,6 +11,8 @@ from gateway.policy.obligations import words
 from gateway.policy.rules import Effect, Rule
 from gateway.policy.vocabulary import Attribute, Fact, Facts, Type, is_date
 
+_WIDE = 16  # words of a set that are all tried
+
 
 def obtainable(policy: PolicySet, facts: Facts, verdict: Verdict) -> Iterator[tuple[str, Fact]]:
     """Yield facts with other values, or a word more of a set, that could change what was said of an item.
@@ -72,9 +74,11 @@ def _of_comparison(compare: Compare, facts: Facts) -> Iterator[tuple[Attribute, 
 def _near(attribute: Attribute, against: Fact | None) -> list[Fact]:
     """Return the values of an attribute among which a comparison with *against* changes its value.
 
-    A set is only ever added to, a word at a time.
+    A set is only ever added to, a word at a time; one of a large domain by words of *against* alone.
     """
     if attribute.type is Type.SET:
+        if len(attribute.values) <= _WIDE:
+            return _domain(attribute)
         told = against if isinstance(against, frozenset) else frozenset({against})
         return [frozenset({word}) for word in sorted(w for w in told if isinstance(w, str))]
     if attribute.type is Type.DATE:
@@ -87,9 +91,11 @@ def _near(attribute: Attribute, against: Fact | None) -> list[Fact]:
 
 
 def _domain(attribute: Attribute) -> list[Fact]:
-    """Return every value of an enum or truth value; of what has more, none."""
+    """Return every value of an enum or truth value, every word of a set; of what has more, none."""
     if attribute.type is Type.BOOL:
         return [True, False]
+    if attribute.type is Type.SET:
+        return [frozenset({word}) for word in sorted(attribute.values)]
     return [*sorted(attribute.values)] if attribute.type is Type.ENUM else []
 
 

@@ -14,7 +14,7 @@ from gateway.policy.clearances import APPROVAL, CONSULTATION
 from gateway.policy.decide import Outcome, PolicySet, Verdict
 from gateway.policy.enforce import REDACT, SUPPORT, WATERMARK
 from gateway.policy.obtainable import obtainable
-from gateway.policy.vocabulary import Fact, Facts
+from gateway.policy.vocabulary import TODAY, Fact, Facts
 
 MOST = 5  # ways told
 BOUND = 2000  # decisions on items tried
@@ -190,7 +190,8 @@ def _candidates(
     denied = [n for n, verdict in enumerate(verdicts) if verdict.outcome is Outcome.DENY]
     found: dict[tuple[str, Fact | None, Fact], list[int]] = {}
     for n in denied or range(len(every)):
-        for path, value in obtainable(share.policy, every[n], verdicts[n]):
+        seen = {**every[n], TODAY: share.whole.today}
+        for path, value in obtainable(share.policy, seen, verdicts[n]):
             found.setdefault((path, every[n].get(path), value), []).extend(share.at[n])
     return [
         change
