@@ -44,7 +44,8 @@ def match(
         with explained():
             _write(out, table)
     if items or json:
-        show_table(rows, "What the rules say of every item", table, as_json=json)
+        text = [_folded(line) for line in table]
+        show_table(rows, "What the rules say of every item", text, as_json=json)
         return
     for outcome in _OUTCOMES:
         some = [line for line in table if line["outcome"] == outcome]
@@ -86,6 +87,15 @@ def _grid(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             line = lines.setdefault(key, {"package": row["package"], "item": one["name"]})
             line[_named(row)] = one["outcome"]
     return [*lines.values()]
+
+
+def _folded(line: Mapping[str, str]) -> dict[str, str]:
+    """Return a line of the grid as a terminal has room for it: the authorities by outcome."""
+    said = {"item": line["item"]} if "item" in line else {}
+    return said | {
+        outcome: ", ".join(name for name, found in line.items() if found == outcome)
+        for outcome in _OUTCOMES
+    }
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -20,10 +20,11 @@ _WIDTH, _HEIGHT = A4[0] - 2 * _MARGIN, A4[1] - 2 * _MARGIN - 8 * mm  # the foote
 _TRIES = (
     *((size, 10_000, 10_000) for size in (9.0, 8.0, 7.0)),
     *((7.0, rows, 300) for rows in (60, 40, 30, 20, 15, 10, 8, 6, 4, 3, 2, 1)),
-    *((7.0, 1, letters) for letters in (120, 60, 30)),
+    *((7.0, 1, letters) for letters in (120, 70)),
 )
 """Size in points, most rows of a section, most characters of a cell: what is tried, until all fits."""
 _RULE = (0.22, 0.12, 0.32, 0.25, 0.09)
+_FULL = 14_000  # characters: more never fit on the page, so it is not even tried
 _TINT = {"permit": "#dcefdc", "hold": "#fbeecb", "deny": "#f6d9d5", "not available": "#f6d9d5"}
 
 
@@ -34,6 +35,12 @@ class _Section:
     title: str
     widths: tuple[float, ...]
     rows: list[tuple[str, ...]]
+    whole: bool = False  # no row is ever left out
+
+    def within(self, most: int, letters: int) -> list[list[str]]:
+        """Return the rows with at most *most* of them, and as many letters in a cell."""
+        rows = self.rows if self.whole else self.rows[:most]
+        return [[_cut(cell, letters) for cell in row] for row in rows]
 
 
 def page(data: Mapping[str, Any]) -> bytes:
@@ -45,7 +52,7 @@ def page(data: Mapping[str, Any]) -> bytes:
     return _drawn(
         "Explanation of a disclosure decision",
         str(data["explanation"]["outcome"]),
-        [_Section("", (0.2, 0.8), list(_head(data))), *_sections(data["explanation"])],
+        [_Section("", (0.2, 0.8), list(_head(data)), whole=True), *_sections(data["explanation"])],
         _footer(data),
     )
 
@@ -55,7 +62,7 @@ def told_page(data: Mapping[str, Any]) -> bytes:
     told = data["told"]
     why = ", ".join(told["reasons"]) or "none"
     rows: list[tuple[str, ...]] = [("Outcome", str(told["outcome"])), ("Reason", why)]
-    return _drawn("Answer", str(told["outcome"]), [_Section("", (0.2, 0.8), rows)], "")
+    return _drawn("Answer", str(told["outcome"]), [_Section("", (0.2, 0.8), rows, whole=True)], "")
 
 
 def _head(data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -109,7 +116,7 @@ def _rules(found: Sequence[tuple[Any, Any]]) -> list[tuple[str, ...]]:
 
 def _spoke(rule: Mapping[str, Any]) -> str:
     """Say what a rule does, and whether as a precaution: some fact is missing."""
-    unknown = rule["condition"]["state"] == "cannot be established"
+    unknown = rule["effect"] != "permit" and rule["condition"]["state"] == "cannot be established"
     return f"{rule['effect']}, as a precaution" if unknown else str(rule["effect"])
 
 
@@ -198,6 +205,9 @@ def _drawn(title: str, outcome: str, sections: Sequence[_Section], footer: str) 
     canvas.setTitle(title)
     flow, height = list[Flowable](), 0.0
     for size, rows, letters in _TRIES:
+        cells = (cell for s in sections for row in s.within(rows, letters) for cell in row)
+        if sum(map(len, cells)) > _FULL:
+            continue
         flow = list(_flow(title, outcome, sections, fonts, (size, rows, letters)))
         height = sum(each.wrapOn(canvas, _WIDTH, _HEIGHT)[1] for each in flow)
         if height <= _HEIGHT:
@@ -244,9 +254,8 @@ def _flow(
 
 
 def _table(section: _Section, font: str, size: float, most: int, letters: int) -> Table:
-    rows = [
-        [_paragraph(_cut(cell, letters), font, size) for cell in row] for row in section.rows[:most]
-    ]
+    shown = section.within(most, letters)
+    rows = [[_paragraph(cell, font, size) for cell in row] for row in shown]
     style: list[tuple[Any, ...]] = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
@@ -254,8 +263,8 @@ def _table(section: _Section, font: str, size: float, most: int, letters: int) -
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
         ("LEFTPADDING", (0, 0), (-1, -1), 2),
     ]
-    if len(section.rows) > most:
-        more = f"and {len(section.rows) - most} more, see the full text"
+    if len(section.rows) > len(shown):
+        more = f"and {len(section.rows) - len(shown)} more, see the full text"
         blank = [""] * (len(section.widths) - 1)
         rows.append([_paragraph(more, font, size, colors.darkred), *blank])
         style.append(("SPAN", (0, -1), (-1, -1)))

@@ -321,7 +321,7 @@ async def test_every_operation_answers_what_the_document_says(everyone: Everyone
     await suspended(everyone)
     await looked_at(everyone, rfa)
     await refused(everyone, rfa)
-    assert everyone.seen.faults == []
+    assert everyone.seen.faults == [], "\n".join(everyone.seen.faults)
     called = everyone.seen.good
     missing = {(m, p) for m, p, _ in operations()} - called
     assert missing == set(), "operations that nobody called with success"
