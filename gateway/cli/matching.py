@@ -10,6 +10,7 @@ import typer
 from gateway.cli.output import As, Json, explained, note, run, show_table, steps, with_session
 
 _OUTCOMES = ("permit", "hold", "deny")
+_HEAD = ("package id", "item name")  # no short name has a space
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # with which a spreadsheet takes a cell for one
 _UNFOUND = "nothing the mechanism could bring about would change this"
 
@@ -84,18 +85,21 @@ def _grid(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     for row in rows:
         for one in row["items"]:
             key = row["package"], one["item"]
-            line = lines.setdefault(key, {"package": row["package"], "item": one["name"]})
+            line = lines.setdefault(
+                key, dict(zip(_HEAD, (row["package"], one["name"]), strict=True))
+            )
             line[_named(row)] = one["outcome"]
     return [*lines.values()]
 
 
 def _folded(line: Mapping[str, str]) -> dict[str, str]:
     """Return a line of the grid as a terminal has room for it: the authorities by outcome."""
-    said = {"item": line["item"]} if "item" in line else {}
-    return said | {
-        outcome: ", ".join(name for name, found in line.items() if found == outcome)
+    found = {name: said for name, said in line.items() if name not in _HEAD}
+    by_outcome = {
+        outcome: ", ".join(name for name, said in found.items() if said == outcome)
         for outcome in _OUTCOMES
     }
+    return {**{name: line[name] for name in _HEAD}, **by_outcome}
 
 
 def _named(row: Mapping[str, Any]) -> str:

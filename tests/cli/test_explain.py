@@ -108,7 +108,7 @@ def test_a_share_is_explained_and_a_package_matched_at_the_command_line(served: 
     assert "xd-prosecutor" in grid.stdout
     with (root / "i.csv").open(newline="") as handle:
         (line,) = csv.DictReader(handle)
-    assert (line["item"], line["xd-prosecutor"], line["xa-prosecutor"]) == (
+    assert (line["item name"], line["xd-prosecutor"], line["xa-prosecutor"]) == (
         "'=note.txt",
         "deny",
         "permit",
