@@ -356,7 +356,12 @@ def test_what_is_missing_is_told_way_by_way() -> None:
     assert "no way to a permit was found within 1 decisions" in cut
     either: list[dict[str, object]] = [{"effect": "permit", "when": True, "obligations": {"approval": {"a": 1}}}]  # fmt: skip
     text = render_text(explain(apply(small(*either), [{}], DAY), look=3))
-    assert "what is missing:\n  - an approval as a" in text
+    assert text.endswith("what is missing:\n  - an approval as a")
+    first: Facts = {**facts, "item.consent.status": "consult_first"}
+    text = render_text(explain(apply(POLICY, [first], day), look=1))
+    assert text.endswith("- the agreement of the source, consulted\nthere may be other ways")
+    text = render_text(explain(apply(POLICY, [first], day), look=500))
+    assert "\nor:\n  - " in text
 
 
 def test_when_a_decision_is_to_be_made_again_is_said() -> None:
