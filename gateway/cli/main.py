@@ -10,6 +10,7 @@ from gateway.cli import (
     facts,
     history,
     ledger,
+    matching,
     overview,
     policy,
     rfa,
@@ -33,7 +34,7 @@ app.command()(desk.redact)
 app.command()(desk.mark)
 app.add_typer(share.app, name="share")
 app.command()(share.recall)
-app.command()(overview.match)
+app.command()(matching.match)
 app.command()(overview.approvals)
 app.command()(overview.status)
 app.command()(overview.watch)

@@ -1,4 +1,4 @@
-"""What stands where: `gateway match`, `approvals`, `status` and `watch`."""
+"""What stands where: `gateway approvals`, `status` and `watch`."""
 
 import json as jsonlib
 import sys
@@ -8,51 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.output import As, Json, harmless, note, run, show_table, with_session
-
-
-def match(
-    package: Annotated[str, typer.Argument(help="Package id.")],
-    as_: Path = As,
-    json: bool = Json,
-) -> None:
-    """Show who could lawfully receive a package, under which terms, and what is missing for others."""
-
-    async def work(session: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await session.get(f"/v1/packages/{package}/matches")).json()[
-            "matches"
-        ]
-        return found
-
-    rows = run(with_session(as_, work))
-    text = [
-        {
-            "authority": row["short"],
-            "outcome": row["outcome"],
-            "terms": _terms(row["obligations"]),
-            "missing": _missing(row),
-            "share": row["state"] or "",
-        }
-        for row in rows
-    ]
-    show_table(rows, "Who could receive it", text, as_json=json)
-    permitted = [row["short"] for row in rows if row["outcome"] == "permit" and not row["share"]]
-    if permitted and not json:
-        note(f"next: gateway share propose {package} {' '.join(permitted)}")
-
-
-def _terms(obligations: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{kind} {', '.join(map(str, term)) if isinstance(term, (list, dict)) else term}"
-        for kind, term in obligations.items()
-    )
-
-
-def _missing(row: dict[str, Any]) -> str:
-    """Say what is missing: clearances of a hold, else the rules that deny."""
-    lacking = [f"{what} ({count})" for what, count in row["missing"].items()]
-    if row["outcome"] == "deny" and not lacking:
-        lacking = [*row["rules"]] or ["no rule permits it"]
-    return ", ".join(lacking)
 
 
 def approvals(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.output import As, Json, note, run, show, show_table, steps, with_session
+from gateway.cli.policy.explain import explain_share
 
 app = typer.Typer(no_args_is_help=True, help="Shares: propose, clear, release, list.")
 
@@ -212,6 +213,9 @@ def show_share(
     made = run(with_session(as_, work))
     life = "\n".join(f"  {e['at']}  {e['state']}" for e in made["life"])
     show(made, f"{_said(made)}\nlife:\n{life}", as_json=json)
+
+
+app.command("explain")(explain_share)
 
 
 @app.command("list")

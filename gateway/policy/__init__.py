@@ -1,5 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
+from gateway.policy.applied import Applied, apply, as_recorded, facts_of
 from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
 from gateway.policy.decide import (
@@ -19,7 +20,7 @@ from gateway.policy.enforce import (
     stricter,
     unmet,
 )
-from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.explain import Explanation, explain
 from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.jurisdictions import (
@@ -32,16 +33,21 @@ from gateway.policy.jurisdictions import (
 )
 from gateway.policy.load import load
 from gateway.policy.obligations import terms_json
+from gateway.policy.render import nothing_helps, render_json, render_text, term_in_words
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.sources import Sources, source_facts
 from gateway.policy.text import Value, read
+from gateway.policy.told import explain_to_recipient, tell
 from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
+from gateway.policy.ways import Missing, what_is_missing
+from gateway.policy.wording import in_words
 
 __all__ = [
     "ENGINE",
     "REDACT",
     "TODAY",
     "WATERMARK",
+    "Applied",
     "Attested",
     "Case",
     "Circumstances",
@@ -49,10 +55,12 @@ __all__ = [
     "Decision",
     "Effect",
     "Expectation",
+    "Explanation",
     "Fact",
     "Facts",
     "Fired",
     "Invariant",
+    "Missing",
     "Outcome",
     "PolicySet",
     "Reason",
@@ -63,27 +71,37 @@ __all__ = [
     "Value",
     "Verdict",
     "Vocabulary",
+    "apply",
+    "as_recorded",
     "check_codes",
     "differences",
     "explain",
     "explain_to_recipient",
     "explain_unmet",
     "facts_digest",
+    "facts_of",
+    "in_words",
     "join",
     "load",
     "load_invariants",
     "load_register",
     "missing",
+    "nothing_helps",
     "read",
     "read_cases",
     "reasons_of",
     "recipient_facts",
     "register_json",
+    "render_json",
+    "render_text",
     "run",
     "source_facts",
     "stricter",
+    "tell",
+    "term_in_words",
     "terms_json",
     "to_json",
     "unmet",
     "violated",
+    "what_is_missing",
 ]

@@ -60,6 +60,18 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision on a share as it is kept: the *n*th, from 0, with the facts of every item."""
+
+    n: int
+    stage: str
+    data: dict[str, Json]
+    facts: tuple[dict[str, Json], ...]
+    digest: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """The header of item *n* of a share."""
 
@@ -284,6 +296,21 @@ def released_terms(conn: Connection, name: str) -> dict[str, Json]:
     return terms
 
 
+def decided(conn: Connection, name: str, n: int | None = None) -> Decided:
+    """Return the *n*th decision on a share, from 0; the newest for None. Raises NotFoundError."""
+    query = select(decisions).where(decisions.c.share == name).order_by(decisions.c.n.desc())
+    if n is not None:
+        query = query.where(decisions.c.n == n)
+    row = conn.execute(query.limit(1)).first()
+    data = parse_json(row.data) if row is not None else None
+    if row is None or not isinstance(data, dict):
+        raise NotFoundError("no such decision on this share")
+    facts = parse_json(row.facts)
+    every = facts if isinstance(facts, list) else []
+    known = tuple(one for one in every if isinstance(one, dict))
+    return Decided(row.n, row.stage, data, known, row.digest, row.at)
+
+
 def clear(conn: Connection, act: Approve | Consult, person: str, order: str, at: datetime) -> None:
     """Keep a clearance."""
     values = {"id": act.id, "share": act.share, "person": person, "basis": act.basis}
@@ -297,9 +324,11 @@ def obligation(act: Approve | Consult) -> str:
     return f"approval:{act.role.value}" if isinstance(act, Approve) else f"consultation:{act.whom}"
 
 
-def clearances_of(conn: Connection, name: str) -> list[Clearance]:
-    """Return the clearances given for a share."""
+def clearances_of(conn: Connection, name: str, until: datetime | None = None) -> list[Clearance]:
+    """Return the clearances given for a share, *until* a moment, itself included."""
     query = select(clearances).where(clearances.c.share == name)
+    if until is not None:
+        query = query.where(clearances.c.at <= until)
     return [Clearance(row.person, row.role, row.basis) for row in conn.execute(query)]
 
 

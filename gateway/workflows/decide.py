@@ -15,6 +15,7 @@ from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableErro
 from gateway.keyholder.vault import envelope_keys
 from gateway.policy import (
     WATERMARK,
+    Applied,
     Attested,
     Circumstances,
     Decision,
@@ -22,16 +23,13 @@ from gateway.policy import (
     Outcome,
     PolicySet,
     Sources,
+    apply,
     explain,
-    explain_to_recipient,
-    explain_unmet,
-    join,
-    missing,
     reasons_of,
     recipient_facts,
+    render_text,
     source_facts,
     to_json,
-    unmet,
 )
 from gateway.store import derivatives, releases, rfas, shares, uploads
 from gateway.store import facts as stated
@@ -46,20 +44,45 @@ _ADMITTED = frozenset({RfaState.REVIEW, RfaState.CLARIFICATION, RfaState.ANSWERE
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision with what it was made on. *outcome* has clearances and circumstances applied;
-    *lacking* is what a hold still wants, *unmet* are obligations that the circumstances leave unmet,
-    by kind; *given* is how many items the recipient has for the case with these; *good_until* is the
-    last day on which the same facts count.
+    """A decision with what it was made on.
+
+    *given* is how many items the recipient has for the case with these, *good_until* the last day on
+    which the same facts count.
     """
 
-    decision: Decision
-    outcome: Outcome
-    lacking: dict[str, int]
-    unmet: dict[str, tuple[str, ...]]
+    applied: Applied
     given: int
-    facts: list[dict[str, Json]]
-    explanation: str
     good_until: str | None
+
+    @property
+    def decision(self) -> Decision:
+        """The items' decisions joined, as the rules alone make it."""
+        return self.applied.decision
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome with clearances and circumstances applied."""
+        return self.applied.outcome
+
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """What a hold still wants."""
+        return self.applied.lacking
+
+    @property
+    def unmet(self) -> Mapping[str, tuple[str, ...]]:
+        """Obligations that the circumstances leave unmet, by kind."""
+        return self.applied.unmet
+
+    @property
+    def facts(self) -> list[dict[str, Json]]:
+        """The facts of every item, as they are recorded."""
+        return [to_json(facts) for facts in self.applied.every]
+
+    @property
+    def explanation(self) -> str:
+        """The explanation for the mechanism's people; written when somebody asks."""
+        return render_text(explain(self.applied))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -98,38 +121,11 @@ def rule(
     items = _items(sets.policy, sets.register.sources, conn, package, today)
     every = [{**said, **shared} for said, _ in items]
     ends = min(filter(None, (ends, *(until for _, until in items))), default=None)
-    single = [sets.policy.decide(facts, today) for facts in every]
-    decision = join(sets.policy, single)
     cleared = shares.clearances_of(conn, share) if share else []
-    assurances = shared.get("recipient.assurances", frozenset())
-    on_file = assurances if isinstance(assurances, frozenset) else frozenset[str]()
-    held = decision.outcome is Outcome.HOLD
     known = _circumstances(sets.policy, conn, package, recipient, count)
-    bitten = unmet(sets.policy, single, decision, known)
-    lacking = missing(decision, cleared, requester, on_file) if held else {}
-    worst = next(
-        i for i, d in enumerate(single) if d.outcome is decision.outcome or i == len(single) - 1
-    )
-    return Ruling(
-        decision=decision,
-        outcome=_outcome(decision, lacking, bitten),
-        lacking=lacking,
-        unmet=bitten,
-        given=count,
-        facts=[to_json(facts) for facts in every],
-        explanation=_explained(explain(sets.policy, single[worst], every[worst], today), bitten),
-        good_until=min(filter(None, (decision.good_until, ends)), default=None),
-    )
-
-
-def _outcome(
-    decision: Decision, lacking: Mapping[str, int], bitten: Mapping[str, tuple[str, ...]]
-) -> Outcome:
-    """Return the outcome with clearances and circumstances applied."""
-    if bitten:
-        return Outcome.DENY
-    held = decision.outcome is Outcome.HOLD
-    return Outcome.PERMIT if held and not lacking else decision.outcome
+    applied = apply(sets.policy, every, today, cleared, requester, known)
+    good_until = min(filter(None, (applied.decision.good_until, ends)), default=None)
+    return Ruling(applied, count, good_until)
 
 
 def _given(conn: Connection, package: MakePackage, recipient: Party, share: str | None) -> int:
@@ -138,13 +134,6 @@ def _given(conn: Connection, package: MakePackage, recipient: Party, share: str 
     if then is not None:
         return then
     return releases.with_these(conn, recipient.id, package.basis.case, package.items)
-
-
-def _explained(rules: str, bitten: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the explanation for the mechanism: first what stands against a share that rules let go."""
-    if not bitten:
-        return rules
-    return f"DENY: an obligation is not met\n{explain_unmet(bitten)}\nBy the rules alone: {rules}"
 
 
 def _circumstances(
@@ -181,13 +170,6 @@ def check_suite(items: list[Sealed], recipient: Party, now: datetime) -> None:
         if not envelope_keys(recipient, item.suite, now):
             hint = "; deposit a classic copy" if item.suite == "pq" else ""
             raise ForbiddenError(f"the authority has no {item.suite} key in force{hint}")
-
-
-def to_recipient(ruling: Ruling) -> Json:
-    """Return what the authority may be told of a refusal."""
-    if ruling.unmet:
-        return {"outcome": "not available", "reasons": [*ruling.reasons]}
-    return explain_to_recipient(ruling.decision)
 
 
 def _item_facts(policy: PolicySet, stated_facts: Mapping[str, Json]) -> dict[str, Fact]:

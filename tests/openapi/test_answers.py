@@ -194,7 +194,8 @@ async def pulled(all_: Everyone, share: str, package: str) -> None:
             await endpoint.request("HEAD", f"/v1/shares/{share}/{part}")
     async with recorded(all_.world, "xa-officer", all_.seen) as officer:
         await pull.acknowledge(officer, share, done.manifest, Rung.ACCEPTED)
-    for target in (f"/v1/shares/{share}", f"/v1/packages/{package}/matches"):
+    decided = (f"/v1/shares/{share}", f"/v1/shares/{share}/explanation?decision=0")
+    for target in (*decided, f"/v1/packages/{package}/matches?items=1"):
         await all_.get("sharer", target)
         await all_.head("sharer", target)
     async with recorded(all_.world, "releaser", all_.seen) as releaser:
@@ -208,6 +209,8 @@ async def held(all_: Everyone) -> None:
         package, records = await package_of(sharer, files)
         share = await propose(sharer, package, "xb")
         assert share["outcome"] == "hold", share
+    await all_.get("legal", f"/v1/shares/{share['share']}/explanation")
+    await all_.get("legal", f"/v1/packages/{package}/matches")
     items = build(share["items"], tuple[ReleaseItem, ...])
     about = (share["share"], share["recipient"])
     basis = share["bases"]["approval:legal_adviser"]
@@ -369,7 +372,7 @@ async def test_every_operation_answers_what_the_document_says(everyone: Everyone
     await suspended(everyone)
     await looked_at(everyone, rfa)
     await refused(everyone, rfa)
-    assert everyone.seen.faults == []
+    assert everyone.seen.faults == [], "\n".join(everyone.seen.faults)
     called = everyone.seen.good
     missing = {(m, p) for m, p, _ in operations()} - called
     assert missing == set(), "operations that nobody called with success"

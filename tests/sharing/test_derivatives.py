@@ -22,8 +22,8 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.kernel.ids import new_id
+from gateway.policy import explain_to_recipient
 from gateway.store import derivatives, tables
-from gateway.workflows import decide
 from gateway.workflows.standing import decide_again
 from tests.sharing.steps import (
     File,
@@ -224,7 +224,7 @@ async def test_the_recipient_is_told_a_category_and_the_authority_of_a_mark_noth
     share = str((await offered(live.world, copy, to="xb"))["share"])
     with live.gateway.engine.connect() as conn:
         _, _, ruling = decide_again(live.gateway, conn, share, live.now())
-        assert decide.to_recipient(ruling) == {
+        assert explain_to_recipient(ruling.applied) == {
             "outcome": "not available",
             "reasons": ["protection"],
         }

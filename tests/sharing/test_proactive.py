@@ -19,7 +19,7 @@ from tests.world import Running, World, package_of, propose, release, session, s
 async def match(world: World, package: str) -> dict[str, dict[str, Any]]:
     async with session(world, "sharer") as sharer:
         found: Any = (await sharer.get(f"/v1/packages/{package}/matches")).json()["matches"]
-    return {row["short"]: row for row in found}
+    return {row["short"]: row for row in found if row["authority"]}
 
 
 async def packaged(world: World, **facts: Any) -> tuple[str, str, str]:

@@ -37,7 +37,8 @@ async def matches(request: web.Request) -> web.Response:
         package = check_id(request.match_info["package"], "pkg")
     except MalformedError:
         raise NotFoundError("no such package") from None
-    return await _answer(request, match.match, request.app[GATEWAY], signed, package)
+    items = bool(number(request, "items", 0, 1))
+    return await _answer(request, match.match, request.app[GATEWAY], signed, package, items=items)
 
 
 @routes.get("/v1/approvals")

@@ -8,13 +8,15 @@ import structlog
 from aiohttp import web
 
 from gateway import telemetry
+from gateway.kernel.encoding import MAX_SAFE_INTEGER
 from gateway.kernel.errors import MalformedError, NotFoundError, RateLimitedError
 from gateway.kernel.ids import check_id
 from gateway.store.servings import Serving
-from gateway.web.auth import GATEWAY, SMALL_RANGES, act, read, reader, run
+from gateway.web.auth import GATEWAY, SMALL_RANGES, act, number, read, reader, run
 from gateway.web.problems import plain_problem
 from gateway.web.ranges import Range, parse_range
 from gateway.workflows import clear as clearing
+from gateway.workflows import explain as explaining
 from gateway.workflows import propose as proposing
 from gateway.workflows import pull
 from gateway.workflows import release as releasing
@@ -56,6 +58,16 @@ async def show(request: web.Request) -> web.Response:
     mechanism_only(signed.actor)
     shown = await run(request, proposing.show, request.app[GATEWAY], share_id(request))
     return web.json_response(shown, headers=NO_STORE)
+
+
+@routes.get("/v1/shares/{share}/explanation")
+async def explanation(request: web.Request) -> web.Response:
+    """Explain a recorded decision on a share, for the mechanism."""
+    signed = await reader(request)
+    mechanism_only(signed.actor)
+    n = number(request, "decision", 0, MAX_SAFE_INTEGER) if "decision" in request.query else None
+    found = await run(request, explaining.explanation, request.app[GATEWAY], share_id(request), n)
+    return web.json_response(found, headers=NO_STORE)
 
 
 @routes.post("/v1/shares/{share}/approvals")

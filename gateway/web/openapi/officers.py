@@ -192,6 +192,8 @@ OVERVIEW = (
         Caller.MECHANISM,
         (Success(200, "A decision for every authority; nothing is recorded.", "MatchList"),),
         (403,),
+        text="Jurisdictions on file of which no authority is enrolled have a row of their own.",
+        parameters=(number("items", "1 for what is decided of each item, too.", 1),),
     ),
     Operation(
         "GET",

@@ -121,6 +121,12 @@ def number(name: str, text: str, highest: int = MAX_SAFE_INTEGER) -> Parameter:
     return Parameter(name, "query", text, schema)
 
 
+def which(name: str, text: str) -> Parameter:
+    """Describe a query parameter that is a position from 0, and may be absent."""
+    schema: dict[str, Json] = {"type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER}
+    return Parameter(name, "query", text, schema)
+
+
 def header(
     name: str, text: str, schema: Mapping[str, Json], *, required: bool = False
 ) -> Parameter:

@@ -11,24 +11,39 @@ from gateway.web.openapi.answers import Answer
 from gateway.web.openapi.share_answers import ShareDecided
 
 
-class Match(Answer, frozen=True):
-    """What policy says of a package for one authority, and its open share if it has one."""
+class MatchedItem(Answer, frozen=True):
+    """What the rules alone say of one item."""
 
-    authority: str
-    short: str
+    item: str
+    name: str
+    outcome: Outcome
+
+
+class Match(Answer, frozen=True):
+    """What policy says of a package for one authority, and its open share if it has one.
+
+    *authority* is null for a jurisdiction on file of which none is enrolled. *ways* say what would lead
+    to a permit, each by itself; unless *ways_complete*, there may be others. *items* only if asked for.
+    """
+
+    authority: str | None
+    short: str | None
     jurisdiction: str | None
     outcome: Outcome
     obligations: dict[str, Any]
     missing: dict[str, int]
+    ways: tuple[tuple[str, ...], ...]
+    ways_complete: bool
     reasons: tuple[str, ...]
     rules: tuple[str, ...]
     explanation: str
     share: str | None
     state: ShareState | None
+    items: tuple[MatchedItem, ...] | None
 
 
 class MatchList(Answer, frozen=True):
-    """What policy says of a package for every authority there is."""
+    """What policy says of a package for every authority and jurisdiction there is."""
 
     package: str
     matches: tuple[Match, ...]

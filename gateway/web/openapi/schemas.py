@@ -17,6 +17,7 @@ from gateway.exchange.terms import SignedTerms
 from gateway.exchange.tokens import Claims
 from gateway.web.openapi import (
     answers,
+    explanation_answers,
     fact_answers,
     overview_answers,
     rfa_answers,
@@ -25,7 +26,14 @@ from gateway.web.openapi import (
 from gateway.web.openapi.shapes import EXCEPTIONS, FACT, LISTS, NUMBERS, TEXTS, Schema
 
 PREFIX = "#/components/schemas/"
-_MODULES = (answers, share_answers, rfa_answers, fact_answers, overview_answers)
+_MODULES = (
+    answers,
+    share_answers,
+    explanation_answers,
+    rfa_answers,
+    fact_answers,
+    overview_answers,
+)
 _ANSWERS = [
     kind
     for module in _MODULES

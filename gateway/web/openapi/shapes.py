@@ -137,6 +137,9 @@ EXCEPTIONS: Mapping[str, Mapping[str, Schema]] = {
     "MakePackage": {"id": identifier("pkg")},
     "Approve": {"id": identifier("clr")},
     "Consult": {"id": identifier("clr"), "evidence": DIGEST},
+    "ExplainedRule": {"basis": text(MAX_TEXT)},
+    "Explanation": {"today": DAY},
+    "ShareExplained": {"decision": DIGEST},
     "Attest": {
         "id": identifier("att"),
         "fact": {**text(128), "pattern": r"^recipient\."},

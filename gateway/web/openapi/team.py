@@ -22,6 +22,7 @@ from gateway.web.openapi.operation import (
     Success,
     Tag,
     header,
+    which,
 )
 
 _BYTES: Mapping[str, Json] = {"type": "string", "pattern": "^[0-9]{1,18}$"}
@@ -167,6 +168,18 @@ SHARES = (
         Caller.MECHANISM,
         (Success(200, "The share.", "ShareShown"),),
         (403,),
+    ),
+    Operation(
+        "GET",
+        "/v1/shares/{share}/explanation",
+        "explainShare",
+        Tag.SHARES,
+        "Explain a recorded decision on a share: rules, facts, obligations, and what is missing",
+        Caller.MECHANISM,
+        (Success(200, "The decision explained.", "ShareExplained"),),
+        (403, 409),
+        text="409 if the policy set that made the decision is not at hand.",
+        parameters=(which("decision", "Which one, from 0; the newest if it is absent."),),
     ),
     Operation(
         "POST",
