@@ -24,7 +24,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from gateway import keyfiles, wiring
-from gateway.client import ceremony, push, rfas
+from gateway.client import authors, ceremony, push, rfas
 from gateway.client.profile import open_folder
 from gateway.client.session import Session, connect
 from gateway.client.trust import refresh_directory
@@ -64,6 +64,8 @@ STAFF = {
     "auditor": (Role.COMPLIANCE,),
     "officer": (Role.RFA_OFFICER,),
     "liaison": (Role.SOURCE_LIAISON,),
+    "author1": (Role.POLICY_AUTHOR,),
+    "author2": (Role.POLICY_AUTHOR,),
 }
 
 
@@ -102,6 +104,24 @@ class World:
         """Sign the directory as it is edited now."""
         signer = keyfiles.read_signer(self.instance / "custodian" / "directory.key", None)
         return ceremony.sign_set(self.directory, [signer], now or self._moment(), days=days)
+
+    @property
+    def policy(self) -> Path:
+        return self.instance / self.config.policy
+
+    def sign_policy(
+        self, *who: str, again: bool = False, now: datetime | None = None
+    ) -> authors.Draft:
+        """Sign the policy folder as it is edited now, as both authors if no others are named."""
+        made: authors.Draft | None = None
+        for name in who or ("author1", "author2"):
+            signer = open_folder(self.folder(name), None).policy_signer()
+            made = authors.draft(
+                self.policy, signer, now or self._moment(), again=again and made is None
+            )
+            authors.keep(self.policy, made)
+        assert made is not None
+        return made
 
     def add_authority(self, code: str, suite: Suite = Suite.PQ) -> None:
         """Add `<code>` with an endpoint `<code>` and an officer `<code>-officer`.
@@ -159,7 +179,7 @@ def build_world(
     begins: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
 ) -> World:
-    """Make an instance with staff and authorities, the directory signed.
+    """Make an instance with staff and authorities, directory and policy signed.
 
     Its keys begin at *begins*, or now, and are good for *days*.
     """
@@ -183,6 +203,7 @@ def build_world(
     for code, suite in suites.items():
         world.add_authority(code, suite)
     world.sign()
+    world.sign_policy()
     return world
 
 

@@ -14,6 +14,13 @@ from gateway.policy.decide import (
 )
 from gateway.policy.enforce import Circumstances, reasons_of, unmet
 from gateway.policy.explain import explain, explain_to_recipient
+from gateway.policy.folder import (
+    Loaded,
+    check_cases,
+    check_invariants,
+    load_files,
+    rule_digests,
+)
 from gateway.policy.jurisdictions import (
     Attested,
     Register,
@@ -24,11 +31,32 @@ from gateway.policy.jurisdictions import (
 )
 from gateway.policy.load import load
 from gateway.policy.obligations import terms_json
+from gateway.policy.replay import (
+    Flip,
+    decide_all,
+    differences,
+    flip,
+    known_to,
+    moved,
+    revive,
+)
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.text import Value, read
 from gateway.policy.vocabulary import TODAY, Fact, Facts, Vocabulary, to_json
 
 __all__ = [
+    "rule_digests",
+    "revive",
+    "moved",
+    "load_files",
+    "known_to",
+    "flip",
+    "differences",
+    "decide_all",
+    "check_invariants",
+    "check_cases",
+    "Loaded",
+    "Flip",
     "ENGINE",
     "TODAY",
     "Attested",
