@@ -5,9 +5,11 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from gateway.cli import policy_life
 from gateway.cli.output import Json, explained, note, show
 
 app = typer.Typer(no_args_is_help=True, help="Disclosure policy: check, test, explain.")
+policy_life.register(app)
 Folder = Annotated[
     Optional[Path],
     typer.Argument(

@@ -9,7 +9,7 @@ from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Role
 from gateway.kernel.encoding import Json, digest_of
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
-from gateway.kernel.time import exact
+from gateway.kernel.time import spell
 from gateway.policy import (
     Facts,
     Flip,
@@ -216,5 +216,5 @@ def _told(one: Recorded) -> dict[str, Json]:
         "outcome": str(one.data.get("after_clearances", one.data.get("outcome"))),
         "policy": str(one.data.get("policy")),
         "digest": one.digest,
-        "at": exact(one.at),
+        "at": spell(one.at),
     }

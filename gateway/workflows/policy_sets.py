@@ -26,6 +26,7 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.kernel.signing import unverified_payload
+from gateway.kernel.time import spell
 from gateway.policy import ENGINE, Loaded, check_cases, check_invariants, load_files, rule_digests
 from gateway.store import policy_sets
 from gateway.store.policy_sets import Bundle
@@ -35,6 +36,7 @@ from gateway.workflows.gateway import (
     Answer,
     Gateway,
     Signed,
+    check_fresh,
     check_writable,
     perform,
     read_act,
@@ -89,6 +91,7 @@ def _activate(gateway: Gateway, signed: Signed, number: int, handed: Handed) -> 
     if before is not None and before.manifest_digest == handed.digest:
         # Sent again: who was first is answered again, anybody else is told.
         return perform(gateway, signed, _there_already, creates=creates)
+    check_fresh(gateway, gateway.now())
     checked = check(gateway, handed)
     if checked.manifest.number != number:
         raise MalformedError("the manifest is of another number", field="/act/number")
@@ -118,6 +121,7 @@ def take_folder(gateway: Gateway, handed: Handed) -> None:
     kept = latest if latest is not None and latest.manifest_digest == handed.digest else None
     checked = check(gateway, handed, kept)
     if kept is None:
+        check_fresh(gateway, gateway.now())
         check_next(gateway, checked.manifest)
         turned = check_turned(gateway, handed, checked, None)
         now = gateway.now()
@@ -294,5 +298,5 @@ def _told(bundle: Bundle) -> dict[str, Json]:
         "manifest": bundle.manifest_digest,
         "actor": bundle.actor,
         "order": bundle.order,
-        "accepted": bundle.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": spell(bundle.at),
     }

@@ -18,13 +18,14 @@ from gateway.web.openapi import (
     answers,
     fact_answers,
     overview_answers,
+    policy_answers,
     rfa_answers,
     share_answers,
 )
 from gateway.web.openapi.shapes import EXCEPTIONS, FACT, LISTS, NUMBERS, TEXTS, Schema
 
 PREFIX = "#/components/schemas/"
-_MODULES = (answers, share_answers, rfa_answers, fact_answers, overview_answers)
+_MODULES = (answers, share_answers, rfa_answers, fact_answers, overview_answers, policy_answers)
 _ANSWERS = [
     kind
     for module in _MODULES
