@@ -119,9 +119,10 @@ def take_folder(gateway: Gateway, handed: Handed) -> None:
     with gateway.engine.connect() as conn:
         latest = policy_sets.latest(conn)
     kept = latest if latest is not None and latest.manifest_digest == handed.digest else None
-    checked = check(gateway, handed, kept)
     if kept is None:
         check_fresh(gateway, gateway.now())
+    checked = check(gateway, handed, kept)
+    if kept is None:
         check_next(gateway, checked.manifest)
         turned = check_turned(gateway, handed, checked, None)
         now = gateway.now()
@@ -167,6 +168,8 @@ def check(gateway: Gateway, handed: Handed, kept: Bundle | None = None) -> Check
     """
     check_size(handed.files)
     loaded = load_files(handed.files)
+    if not handed.manifest or not handed.signature:
+        raise VerificationError("the policy set is not signed: two authors run gateway policy sign")
     manifest = read_manifest(handed.manifest)
     check_signed(handed.manifest, handed.signature)
     check_files(manifest, handed.files)
