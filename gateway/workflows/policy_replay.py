@@ -7,7 +7,7 @@ from gateway.exchange.acts import SignOffPolicy
 from gateway.exchange.directory import Directory
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Role
-from gateway.kernel.encoding import Json, digest_of
+from gateway.kernel.encoding import Json, canonical_json, digest_of
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
 from gateway.kernel.time import spell
 from gateway.policy import (
@@ -64,7 +64,7 @@ class Turned:
     def digest(self) -> str:
         """What a sign-off is bound to: the kinds of flip to permit, not how many there are by now."""
         kinds: list[Json] = [kind.to_json() for kind in self.opens]
-        return digest_of(sorted(kinds, key=str))
+        return digest_of(sorted(kinds, key=canonical_json))
 
     def to_json(self) -> dict[str, Json]:
         """Return what was found, most frequent first."""
