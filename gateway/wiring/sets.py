@@ -11,7 +11,7 @@ from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import decode
 from gateway.kernel.encoding import Json
-from gateway.kernel.errors import GatewayError, MalformedError
+from gateway.kernel.errors import GatewayError, MalformedError, UnavailableError
 from gateway.policy import PolicySet, Register, load_files
 from gateway.settings import Settings
 from gateway.store import sets
@@ -91,6 +91,8 @@ def _take_policy(gateway: Gateway, folder: Path) -> Iterator[str]:
             yield _refused(gateway, "kept", error)
     try:
         take_folder(gateway, Handed(*authors.read_signed(folder), policy_files(folder)))
+    except UnavailableError as error:  # it may be sound
+        yield _refused(gateway, "policy", error)
     except GatewayError as error:
         refuse_folder(gateway, error)
         yield _refused(gateway, "policy", error)
