@@ -114,8 +114,9 @@ def signers(
         raise VerificationError(f"no policy author's signature holds: {error}") from None
     persons = frozenset(keys[kid][0] for kid in held)
     if len(persons) < threshold:
+        many = "author" if len(persons) == 1 else "authors"
         raise VerificationError(
-            f"the policy set is signed by {len(persons)} author in force and needs {threshold}: "
+            f"the policy set is signed by {len(persons)} {many} in force and needs {threshold}: "
             "another author runs gateway policy sign"
         )
     return persons

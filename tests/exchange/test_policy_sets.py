@@ -119,6 +119,8 @@ ONE, TWO = author(1, "one", "one-again"), author(2, "two")
 def test_two_authors_sign() -> None:
     found = signers(signed("one", "two"), with_members(ONE, TWO), NOW, 2)
     assert found == {ONE.id, TWO.id}
+    with pytest.raises(VerificationError, match="signed by 2 authors in force and needs 3"):
+        signers(signed("one", "two"), with_members(ONE, TWO), NOW, 3)
     assert signers(signed("one", "stranger"), with_members(ONE, TWO), NOW, 1) == {ONE.id}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, text, update
 
+from gateway import settings
 from gateway.client import authors, ceremony, policies
 from gateway.exchange.acts import PreviewPolicy, SignOffPolicy
 from gateway.exchange.parties import Role
@@ -407,3 +408,25 @@ def test_a_fetched_set_is_written_without_its_manifest(driver: Driver) -> None:
     with pytest.raises(MalformedError, match="relative path"):
         policies.write(driver.world.root / "evil", {"files": {"../../evil.yaml": "x: 1"}})
     assert issubclass(MalformedError, GatewayError)
+
+
+def test_one_author_alone_never_changes_the_rules(world: World) -> None:
+    path = world.instance / settings.FILE
+    good = path.read_text()
+    for threshold in ("0", "1", "17"):
+        path.write_text(good.replace("policy_threshold = 2", f"policy_threshold = {threshold}"))
+        with pytest.raises(MalformedError, match="policy_threshold is 2 to 16"):
+            settings.read(world.instance)
+
+
+def test_more_than_two_may_be_asked_for(driver: Driver) -> None:
+    driver.world.add_staff("author3", Role.POLICY_AUTHOR)
+    driver.world.sign(days=3000)
+    assert driver.reload() == []
+    driver.gateway.policy_threshold = 3
+    harmless(driver.world)
+    driver.world.sign_policy()
+    assert "signed by 2 authors in force and needs 3" in driver.reload()[0]
+    driver.world.sign_policy("author3")
+    assert driver.reload() == []
+    assert driver.gateway.sets.number == 2
