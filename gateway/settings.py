@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.exchange.policy_sets import FEWEST
 from gateway.kernel.errors import MalformedError
 from gateway.store import address
 
@@ -51,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_threshold: int = 2
 
     def __post_init__(self) -> None:
-        if not 2 <= self.policy_threshold <= 16:
+        if not FEWEST <= self.policy_threshold <= 16:
             raise ValueError(
                 "policy_threshold is 2 to 16: one author alone never changes the rules"
             )

@@ -21,6 +21,8 @@ from gateway.kernel.signing import unverified_payload, verify
 from gateway.kernel.time import instant
 
 TYP = "eg-policy"
+FEWEST = 2
+"""Authors who sign a set at the very least, whatever an instance asks for."""
 
 
 class Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from datetime import datetime
 from gateway.exchange.acts import ActivatePolicy
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.policy_sets import (
+    FEWEST,
     PolicyManifest,
     check_files,
     check_signed,
@@ -177,11 +178,13 @@ def check(gateway: Gateway, handed: Handed, kept: Bundle | None = None) -> Check
     check_signed(handed.manifest, handed.signature)
     check_files(manifest, handed.files)
     if kept is None:
-        directory, moment = gateway.sets.directory, gateway.now()
         _check_statement(manifest, loaded, handed.files)
-    else:
-        directory, moment = gateway.directory_numbered(kept.directory), kept.at
-    persons = signers(handed.signature, directory, moment, gateway.policy_threshold)
+        persons = signers(
+            handed.signature, gateway.sets.directory, gateway.now(), gateway.policy_threshold
+        )
+    else:  # to ask for more authors from now on does not undo what is in force
+        directory = gateway.directory_numbered(kept.directory)
+        persons = signers(handed.signature, directory, kept.at, FEWEST)
     return Checked(manifest, loaded, persons)
 
 

@@ -423,7 +423,10 @@ def test_more_than_two_may_be_asked_for(driver: Driver) -> None:
     driver.world.add_staff("author3", Role.POLICY_AUTHOR)
     driver.world.sign(days=3000)
     assert driver.reload() == []
-    driver.gateway.policy_threshold = 3
+    path = driver.world.instance / settings.FILE
+    path.write_text(path.read_text().replace("policy_threshold = 2", "policy_threshold = 3"))
+    driver.restart()
+    assert driver.gateway.sets.number == 1, "what is in force stays, whoever signed it then"
     harmless(driver.world)
     driver.world.sign_policy()
     assert "signed by 2 authors in force and needs 3" in driver.reload()[0]
