@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.exchange.policy_sets import FEWEST
 from gateway.kernel.errors import MalformedError
 from gateway.store import address
 
@@ -23,7 +24,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database's role, if PGPASSFILE does not, *proposal_days* how long a proposal may wait for its release.
     *proxies* are the addresses of proxies in front, apart by blanks: connections from there are counted
     only in all. *requests_per_minute* is for each authority and each actor of the mechanism, 0 for no
-    limit; *upload_quota* bytes may lie in the open uploads of one actor.
+    limit; *upload_quota* bytes may lie in the open uploads of one actor. *policy_threshold* authors sign
+    a policy set.
     """
 
     audience: str
@@ -47,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxies: str = "127.0.0.1 ::1"
     requests_per_minute: int = 6000
     upload_quota: int = 1 << 40
+    policy_threshold: int = 2
+
+    def __post_init__(self) -> None:
+        if not FEWEST <= self.policy_threshold <= 16:
+            raise ValueError(
+                "policy_threshold is 2 to 16: one author alone never changes the rules"
+            )
 
 
 def read(instance: Path) -> Settings:

@@ -64,7 +64,7 @@ def check_on(gateway: Gateway, conn: Connection) -> Counter[str]:
 
 def _nothing_left(books: Books) -> None:
     """Every entry has its row, but those that record what left no row by its nature."""
-    rowless = {"refused", "unauthenticated", "head.accepted"}
+    rowless = {"refused", "unauthenticated", "head.accepted", "policy.refused"}
     for told in books.entries.values():
         if told.kind not in rowless:
             assert told.id in books.claimed, f"{told.kind} {told.id} has no row"
@@ -318,7 +318,19 @@ def _sets(books: Books) -> None:
             books.claim(told.id, [kind], time=exact(row.at))
             content = told["content"]
             assert isinstance(content, dict)
-            assert row.digest in (content.get("digest"), content.get("files"))
+            assert row.digest in (content.get("digest"), content.get("manifest"))
+    _bundles(books)
+
+
+def _bundles(books: Books) -> None:
+    """Each policy set is kept with its signatures and files; each sign-off has its entry."""
+    numbers = {row.number: row.digest for row in books.rows(tables.policy_sets)}
+    kept = {row.number: row.manifest_digest for row in books.rows(tables.policy_bundles)}
+    assert numbers == kept, "a set without its files"
+    entries = books.by("policy.signed_off", "subject")
+    for row in books.rows(tables.policy_signoffs):
+        said = {"actor": row.person, "order": row.order_digest, "time": exact(row.at)}
+        books.claim(entries[row.id].id, ["policy.signed_off"], **said)
 
 
 # --- what authorities were told -----------------------------------------------------------------------

@@ -28,7 +28,7 @@ from gateway.exchange.rfa_messages import verify_rfa_message
 from gateway.kernel.encoding import b64url, canonical_json, parse_json, sha256, un_b64url
 from gateway.kernel.signing import KeySigner, check_signature, thumbprint, verify
 from gateway.policy import load, to_json
-from gateway.web.api import about, facts, inbox, overview, review, rfas, shares, uploads
+from gateway.web.api import about, facts, inbox, overview, policy, review, rfas, shares, uploads
 from tests.vectors import ROOT
 
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -190,7 +190,7 @@ def test_every_route_is_documented() -> None:
     text = (ROOT / "docs" / "formats" / "messages.md").read_text(encoding="utf-8")
     section = text.split("## 10. Endpoints")[1].split("### Admin port")[0]
     said = {match.split("?")[0] for match in re.findall(r"`((?:[A-Z]+) /v1/[^`]*)`", section)}
-    modules = (about, facts, inbox, overview, review, rfas, shares, uploads)
+    modules = (about, facts, inbox, overview, policy, review, rfas, shares, uploads)
     routes = (route for module in modules for route in module.routes)
     known = {
         re.sub(r"\{(\w+):[^}]*\}", r"{\1}", f"{route.method} {route.path}")
@@ -282,17 +282,17 @@ def test_the_example_of_a_decision_is_what_the_shipped_set_decides() -> None:
     """The stated facts lead to the stated decision; the set's digest may have moved on."""
     folder = ROOT / "policies"
     files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.yaml")}
-    policy = load(files)
+    shipped = load(files)
     stated = parse_json(_example("policy", "facts").encode())
     assert isinstance(stated, dict)
     seen = {
         path: fact
         for space in ("item", "recipient", "context")
-        for path, fact in policy.vocabulary.facts(
+        for path, fact in shipped.vocabulary.facts(
             {k: v for k, v in stated.items() if k.startswith(space)}, space
         ).items()
     }
     assert to_json(seen) == stated
     expected = json.loads(_example("policy", "decision"))
-    decided = policy.decide(seen, "2026-11-23").to_json()
+    decided = shipped.decide(seen, "2026-11-23").to_json()
     assert decided | {"policy": ""} == expected | {"policy": ""}

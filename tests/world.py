@@ -24,7 +24,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from gateway import keyfiles, wiring
-from gateway.client import ceremony, push, rfas
+from gateway.client import authors, ceremony, policies, push, rfas
 from gateway.client.profile import open_folder
 from gateway.client.session import Session, connect
 from gateway.client.trust import refresh_directory
@@ -56,6 +56,7 @@ from gateway.workflows.gateway import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
+ANY_RULES = "base: {context.today: 2026-05-01}\ncases:\n- {id: silence, expect: {outcome: deny}}\n"
 
 STAFF = {
     "sharer": (Role.SHARER,),
@@ -65,6 +66,8 @@ STAFF = {
     "auditor": (Role.COMPLIANCE,),
     "officer": (Role.RFA_OFFICER,),
     "liaison": (Role.SOURCE_LIAISON,),
+    "author1": (Role.POLICY_AUTHOR,),
+    "author2": (Role.POLICY_AUTHOR,),
 }
 
 
@@ -103,6 +106,34 @@ class World:
         """Sign the directory as it is edited now."""
         signer = keyfiles.read_signer(self.instance / "custodian" / "directory.key", None)
         return ceremony.sign_set(self.directory, [signer], now or self._moment(), days=days)
+
+    @property
+    def policy(self) -> Path:
+        return self.instance / self.config.policy
+
+    def sign_policy(
+        self,
+        *who: str,
+        again: bool = False,
+        untested: bool = False,
+        now: datetime | None = None,
+    ) -> authors.Draft:
+        """Sign the policy folder as it is edited now, as both authors if no others are named.
+
+        *untested*: with one case that holds under any rules, where the shipped ones speak against them.
+        """
+        made: authors.Draft | None = None
+        if untested:
+            for path in (self.policy / "tests").glob("*.yaml"):
+                path.write_text(ANY_RULES)
+        for name in who or ("author1", "author2"):
+            signer = open_folder(self.folder(name), None).policy_signer()
+            made = authors.draft(
+                self.policy, signer, now or self._moment(), again=again and made is None
+            )
+            authors.keep(self.policy, made)
+        assert made is not None
+        return made
 
     def add_authority(
         self, code: str, suite: Suite = Suite.PQ, supports: Sequence[str] = SUPPORTS
@@ -161,7 +192,7 @@ def build_world(
     begins: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
 ) -> World:
-    """Make an instance with staff and authorities, the directory signed.
+    """Make an instance with staff and authorities, directory and policy signed.
 
     Its keys begin at *begins*, or now, and are good for *days*.
     """
@@ -185,6 +216,7 @@ def build_world(
     for code, suite in suites.items():
         world.add_authority(code, suite)
     world.sign()
+    world.sign_policy()
     return world
 
 
@@ -229,6 +261,14 @@ async def session(world: World, who: str) -> AsyncIterator[Session]:
     """Open a session as *who*."""
     async with connect(open_folder(world.folder(who), None)) as opened:
         yield opened
+
+
+async def sign_off(world: World, who: str = "legal") -> dict[str, Any]:
+    """Agree to what the policy folder of a world turns to permit."""
+    async with session(world, who) as person:
+        seen = await policies.preview(person, world.policy)
+        manifest, flips = str(seen["manifest"]), str(seen["flips_digest"])
+        return dict(await policies.sign_off(person, manifest, flips))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from gateway.authoring.accepted import LINT, SURVIVORS, read_accepted, read_survivors
 from gateway.kernel.errors import MalformedError
-from gateway.policy.cases import is_case_file, read_case, read_facts
+from gateway.policy.cases import base_of, is_case_file, read_case, read_facts
 from gateway.policy.conditions import read_condition
 from gateway.policy.decide import PolicySet
 from gateway.policy.jurisdictions import FOLDER as JURISDICTIONS
@@ -102,11 +102,13 @@ class _Reading:
     def _named(self, wanted: Callable[[str], bool]) -> list[str]:
         return sorted(filter(wanted, self.files))
 
-    def _file(self, name: str, keys: set[str]) -> dict[str, Value]:
+    def _file(
+        self, name: str, keys: set[str], optional: frozenset[str] = frozenset()
+    ) -> dict[str, Value]:
         """Return the members of a file that can be read and has these keys; nothing of another."""
         data = self.files.get(name)
         value = None if data is None else self.attempt(read, name, data)
-        return (self.attempt(value.mapping, keys) if value else None) or {}
+        return (self.attempt(value.mapping, keys, optional) if value else None) or {}
 
     def _members(self, parts: Mapping[str, Value], key: str) -> dict[str, Value]:
         return (self.attempt(parts[key].members) if key in parts else None) or {}
@@ -226,9 +228,10 @@ class _Reading:
             self.attempt(read_attested, spec, self.vocabulary)
 
     def _case_file(self, name: str, seen: dict[str, str]) -> None:
-        parts = self._file(name, {"base", "cases"})
+        parts = self._file(name, {"cases"}, frozenset({"base"}))
+        shared = self.attempt(base_of, parts, self.files) if parts else None
         base: dict[str, Fact | None] = {}
-        for path, fact in self._members(parts, "base").items():
+        for path, fact in self._members({"base": shared} if shared else {}, "base").items():
             one = Value({path: fact}, fact.place)
             base |= self.attempt(read_facts, one, self.vocabulary) or {}
         policy = PolicySet(self.vocabulary, self.kinds, (), "")

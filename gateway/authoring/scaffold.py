@@ -12,7 +12,7 @@ from gateway.authoring.fmt import canonical
 from gateway.authoring.sources import Source, sources
 from gateway.kernel.encoding import Json, canonical_json
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
-from gateway.policy.cases import is_case_file, read_cases
+from gateway.policy.cases import base_of, is_case_file, read_cases
 from gateway.policy.decide import PolicySet
 from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.load import is_rule_file, load
@@ -150,7 +150,7 @@ def _base_verdict(policy: PolicySet, files: Mapping[str, bytes]) -> Verdict:
     name = next(iter(sorted(filter(is_case_file, files))), None)
     if name is None:
         return policy.judge({}, _FIRST_DAY)
-    base = read(name, files[name]).members()["base"].json()
+    base = base_of(read(name, files[name]).members(), files).json()
     trial: Json = {"base": base, "cases": [{"id": "a", "expect": {"outcome": "deny"}}]}
     (case,) = read_cases(policy, {name: canonical_json(trial)})
     return policy.judge(case.facts, case.today)

@@ -161,7 +161,7 @@ def _cases(policy: PolicySet) -> Schema:
         for path, a in policy.vocabulary.attributes.items()
     }
     facts: Json = {"type": "object", "properties": known, "additionalProperties": False}
-    body = mapping({"base": ref("facts"), "cases": _list(ref("case"))})
+    body = mapping({"cases": _list(ref("case"))}, {"base": ref("facts")})
     return {**body, "$defs": {"facts": facts, "case": case}}
 
 

@@ -84,7 +84,7 @@ def init(
     show(
         {"instance": str(instance)},
         f"made {instance}\nnext: gateway keys add-person / add-party / add-service, "
-        "then gateway keys sign, then gateway serve",
+        "then gateway keys sign, gateway policy sign (two authors), then gateway serve",
         as_json=json,
     )
 

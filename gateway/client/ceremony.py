@@ -129,14 +129,16 @@ def add_member(
 ) -> Member:
     """Make a key folder for a new person or service and enter the public keys into the party's file.
 
-    With *suites* the member holds envelope keys as well, one of each. The keys are good for *days*.
+    With *suites* the member holds envelope keys as well, one of each; a policy author one to sign policy
+    sets with. The keys are good for *days*.
     """
     party = find_party(folder, short)
     if (out / "profile.json").exists():
         raise ConflictError(f"{out.name} is a key folder already: choose another one")
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = []
-    for use in (Use.REQUEST, Use.MESSAGE):
+    signs = (Use.POLICY,) if person and Role.POLICY_AUTHOR in roles else ()
+    for use in (Use.REQUEST, Use.MESSAGE, *signs):
         signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase)
         keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now, days))
     for suite in suites:

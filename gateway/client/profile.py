@@ -53,6 +53,10 @@ class KeyFolder:
         """Return the key that signs receipts."""
         return keyfiles.read_signer(self.path / "message.key", self.passphrase)
 
+    def policy_signer(self) -> KeySigner:
+        """Return the key that signs policy sets. Raises MalformedError for who has none."""
+        return keyfiles.read_signer(self.path / "policy.key", self.passphrase)
+
     def identities(self) -> list[Identity]:
         """Return the age identities, newest first."""
         found = sorted(self.path.glob("envelope*.key"), reverse=True)

@@ -30,6 +30,7 @@ from gateway.exchange.history_acts import Declare
 from gateway.exchange.naming import can_stand_together, check_name
 from gateway.exchange.parse import decode
 from gateway.exchange.parties import Role
+from gateway.exchange.policy_acts import ActivatePolicy, PreviewPolicy, SignOffPolicy
 from gateway.exchange.rfa_acts import (
     AnswerRfa,
     AskRfa,
@@ -69,6 +70,7 @@ __all__ = [
     "RIGHTS",
     "AcceptHead",
     "Act",
+    "ActivatePolicy",
     "Amend",
     "AnswerRfa",
     "Approve",
@@ -94,6 +96,7 @@ __all__ = [
     "OpenUpload",
     "Order",
     "Particulars",
+    "PreviewPolicy",
     "Product",
     "Propose",
     "Recall",
@@ -105,6 +108,7 @@ __all__ = [
     "ReleaseItem",
     "ReopenRfa",
     "RfaAct",
+    "SignOffPolicy",
     "StrikeRfa",
     "TellRfa",
     "Wanted",
@@ -149,6 +153,9 @@ Act: TypeAlias = (
     | Amend
     | Derive
     | Declare
+    | ActivatePolicy
+    | PreviewPolicy
+    | SignOffPolicy
     | AcceptHead
 )
 
@@ -164,6 +171,8 @@ _APPROVERS = frozenset(
 _SHARER, _RELEASER = frozenset({Role.SHARER}), frozenset({Role.RELEASER})
 _RFA_OFFICER = frozenset({Role.RFA_OFFICER})
 _ATTESTERS = frozenset({Role.LEGAL_ADVISER, Role.HEAD_OF_SHARING, Role.HEAD_OF_MECHANISM})
+_ACTIVATORS = frozenset({Role.POLICY_AUTHOR, Role.HEAD_OF_SHARING, Role.HEAD_OF_MECHANISM})
+_SIGNING_OFF = frozenset({Role.LEGAL_ADVISER, Role.HEAD_OF_MECHANISM})
 
 # Who may order what. The roles are alternatives; the flag says that only a person may.
 RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
@@ -193,6 +202,9 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
     Amend: (frozenset({Role.SOURCE_LIAISON, Role.LEGAL_ADVISER}), True),
     Derive: (_SHARER, True),
     Declare: (frozenset({Role.RFA_OFFICER, Role.COMPLIANCE}), True),
+    ActivatePolicy: (_ACTIVATORS, True),
+    PreviewPolicy: (_ACTIVATORS | _SIGNING_OFF | {Role.COMPLIANCE}, True),
+    SignOffPolicy: (_SIGNING_OFF, True),
     AcceptHead: (frozenset({Role.CUSTODIAN}), True),
 }
 

@@ -17,6 +17,8 @@ class Kind(StrEnum):
 
     DIRECTORY_ACCEPTED = "directory.accepted"
     POLICY_ACCEPTED = "policy.accepted"
+    POLICY_SIGNED_OFF = "policy.signed_off"
+    POLICY_REFUSED = "policy.refused"  # of the folder; a refused order is `refused`
     ITEM_DEPOSITED = "item.deposited"
     PACKAGE_MADE = "package.made"
     SHARE_PROPOSED = "share.proposed"

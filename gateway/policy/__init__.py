@@ -21,6 +21,13 @@ from gateway.policy.enforce import (
     unmet,
 )
 from gateway.policy.explain import Explanation, explain
+from gateway.policy.folder import (
+    Loaded,
+    check_cases,
+    check_invariants,
+    load_files,
+    rule_digests,
+)
 from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.judge import Outcome, Verdict
 from gateway.policy.jurisdictions import (
@@ -34,6 +41,14 @@ from gateway.policy.jurisdictions import (
 from gateway.policy.load import load
 from gateway.policy.obligations import terms_json
 from gateway.policy.render import nothing_helps, render_json, render_text, term_in_words
+from gateway.policy.replay import (
+    Flip,
+    decide_all,
+    flip,
+    known_to,
+    moved,
+    revive,
+)
 from gateway.policy.rules import Effect, Reason, Rule
 from gateway.policy.sources import Sources, source_facts
 from gateway.policy.text import Value, read
@@ -59,7 +74,9 @@ __all__ = [
     "Fact",
     "Facts",
     "Fired",
+    "Flip",
     "Invariant",
+    "Loaded",
     "Missing",
     "Outcome",
     "PolicySet",
@@ -73,19 +90,26 @@ __all__ = [
     "Vocabulary",
     "apply",
     "as_recorded",
+    "check_cases",
     "check_codes",
+    "check_invariants",
+    "decide_all",
     "differences",
     "explain",
     "explain_to_recipient",
     "explain_unmet",
     "facts_digest",
     "facts_of",
+    "flip",
     "in_words",
     "join",
+    "known_to",
     "load",
+    "load_files",
     "load_invariants",
     "load_register",
     "missing",
+    "moved",
     "nothing_helps",
     "read",
     "read_cases",
@@ -94,6 +118,8 @@ __all__ = [
     "register_json",
     "render_json",
     "render_text",
+    "revive",
+    "rule_digests",
     "run",
     "source_facts",
     "stricter",

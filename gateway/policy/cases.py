@@ -68,7 +68,7 @@ def read_cases(policy: PolicySet, files: Mapping[str, bytes]) -> list[Case]:
     found: dict[str, Case] = {}
     for name in sorted(filter(is_case_file, files)):
         parts = read(name, files[name]).mapping({"cases"}, frozenset({"base"}))
-        base = read_facts(parts["base"] if "base" in parts else _shared(files), policy.vocabulary)
+        base = read_facts(base_of(parts, files), policy.vocabulary)
         for spec in parts["cases"].sequence():
             case = read_case(policy, base, spec)
             if case.id in found:
@@ -77,8 +77,13 @@ def read_cases(policy: PolicySet, files: Mapping[str, bytes]) -> list[Case]:
     return list(found.values())
 
 
-def _shared(files: Mapping[str, bytes]) -> Value:
-    """Return the base that files share. Raises MalformedError if there is none."""
+def base_of(parts: Mapping[str, Value], files: Mapping[str, bytes]) -> Value:
+    """Return the base of a file of cases: its own, or the one that files share.
+
+    Raises MalformedError if there is neither.
+    """
+    if "base" in parts:
+        return parts["base"]
     if SHARED not in files:
         raise MalformedError(
             f"{SHARED} is missing, and with it the base of the cases", field=SHARED

@@ -1,11 +1,11 @@
-"""Sets in force: directory and policy sets by number, and named values."""
+"""Directory sets in force, by number."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from gateway.kernel.errors import ConflictError
-from gateway.store.tables import directory_sets, policy_sets
+from gateway.store.tables import directory_sets
 
 
 def latest_directory(conn: Connection) -> tuple[int, bytes] | None:
@@ -33,14 +33,8 @@ def accept_directory(conn: Connection, number: int, data: bytes, digest: str, at
     conn.execute(insert(directory_sets), values)
 
 
-def latest_policy(conn: Connection) -> str | None:
-    """Return the digest of the policy set last put into force."""
-    query = select(policy_sets.c.digest).order_by(policy_sets.c.number.desc()).limit(1)
-    return conn.execute(query).scalar()
-
-
-def accept_policy(conn: Connection, digest: str, at: datetime) -> None:
-    """Keep that a policy set came into force."""
-    query = select(policy_sets.c.number).order_by(policy_sets.c.number.desc()).limit(1)
-    number = (conn.execute(query).scalar() or 0) + 1
-    conn.execute(insert(policy_sets), {"number": number, "digest": digest, "at": at})
+def directory_numbered(conn: Connection, number: int) -> bytes | None:
+    """Return the data of a directory set by its number."""
+    query = select(directory_sets.c.data).where(directory_sets.c.number == number)
+    data: bytes | None = conn.execute(query).scalar()
+    return data

@@ -112,8 +112,9 @@ policy_bundles = Table(
     _int("number", pk=True),
     _digest("digest"),  # of the set: vocabulary, obligations, rules
     _digest("manifest_digest"),
-    _blob("manifest"),
+    _blob("manifest"),  # as it was signed, signatures and all
     _blob("files"),
+    _int("directory"),  # the set by which the signatures were judged
     _id("actor", nullable=True),
     _digest("order_digest", nullable=True),
     _at(),

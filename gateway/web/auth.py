@@ -167,10 +167,14 @@ def spent(
 
 
 async def act(
-    request: web.Request, workflow: Callable[..., T], *args: object, status: int = 200
+    request: web.Request,
+    workflow: Callable[..., T],
+    *args: object,
+    status: int = 200,
+    limit: int = MAX_BODY,
 ) -> web.Response:
     """Authenticate an order and perform *workflow* on it; record what it refuses before its work."""
-    body = await read_body(request)
+    body = await read_body(request, limit)
     signed = authenticate(request, body)
     answer = await performed(request, signed, workflow, *args)
     return web.json_response(answer, status=status, headers={"Cache-Control": "no-store"})

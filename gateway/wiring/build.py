@@ -111,6 +111,7 @@ def _build(
         proposal_days=config.proposal_days,
         displaced=displaced,
         upload_quota=config.upload_quota,
+        policy_threshold=config.policy_threshold,
     )
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)

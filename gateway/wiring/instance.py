@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway import keyfiles, settings
-from gateway.client import ceremony
+from gateway.client import authors, ceremony
 from gateway.client.profile import KeyFolder
 from gateway.envelope import Suite
 from gateway.exchange import tokens
@@ -74,7 +74,9 @@ def init_instance(
     service = Member(new_id("svc"), "gateway", (), keys)
     party = Party(new_id("pty"), "mechanism", "The mechanism", PartyKind.MECHANISM, (service,))
     ceremony.write_party(folder, party)
-    shutil.copytree(policy or packaged("policies"), instance / config.policy)
+    # Whoever signed the folder that is copied signed for another gateway.
+    signed = shutil.ignore_patterns(authors.MANIFEST, authors.SIGNATURE)
+    shutil.copytree(policy or packaged("policies"), instance / config.policy, ignore=signed)
     # The copy begins with the empty log: a crash before its first renewal must not look like a loss.
     start = Checkpoint(config.origin, 0, EMPTY_ROOT).sign(checkpoint)
     HeadCopy(instance / config.head_copy).write(start)

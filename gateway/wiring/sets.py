@@ -1,42 +1,37 @@
 """Directory and policy from their folders into force, each all or nothing."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from gateway.client import authors
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import decode
-from gateway.kernel.encoding import Json, digest_of, hex_sha256
-from gateway.kernel.errors import GatewayError, MalformedError
-from gateway.policy import PolicySet, Register, check_codes, load, load_register
+from gateway.kernel.encoding import Json
+from gateway.kernel.errors import GatewayError, MalformedError, UnavailableError
+from gateway.policy import PolicySet, Register, load_files
 from gateway.settings import Settings
 from gateway.store import sets
 from gateway.store.writer import Transaction
 from gateway.workflows import suspend
 from gateway.workflows.gateway import Gateway
+from gateway.workflows.policy_sets import LOCK, Handed, refuse_folder, restore, take_folder
 
 _log = structlog.get_logger()
 
 
 def policy_files(folder: Path) -> dict[str, bytes]:
     """Read the files of a policy folder, by their names relative to it."""
-    if not folder.is_dir():
-        raise MalformedError("there is no policy folder")
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*.yaml"))
-    }
+    return authors.read_files(folder)
 
 
 def load_policy(folder: Path) -> tuple[PolicySet, Register]:
     """Load policy set and register. Raises MalformedError with file and line."""
-    files = policy_files(folder)
-    policy = load(files)
-    register = load_register(files, policy.vocabulary)
-    check_codes(register, policy.vocabulary)
-    return policy, register
+    loaded = load_files(policy_files(folder))
+    return loaded.policy, loaded.register
 
 
 def load_root(folder: Path) -> Root:
@@ -62,17 +57,51 @@ def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]
     if gateway.quarantine is not None:
         _log.error("set_refused", reason="quarantine")
         return [f"nothing is accepted in quarantine: {gateway.quarantine}"]
-    refused = []
-    for take, folder in ((_accept_directory, config.directory), (_accept_policy, config.policy)):
-        try:
-            take(gateway, instance / folder)
-        except GatewayError as error:
-            refused.append(str(error))
-            _log.error("set_refused", reason=str(error))
+    with gateway.lock(LOCK):
+        refused = [
+            *filter(
+                None,
+                (
+                    _take_directory(gateway, instance / config.directory),
+                    *_take_policy(gateway, instance / config.policy),
+                ),
+            )
+        ]
     swept = suspend.sweep(gateway)
     gateway.swept = gateway.now().date()
     _log.info("shares_decided_again", suspended=swept.suspended, resumed=swept.resumed)
     return refused
+
+
+def _take_directory(gateway: Gateway, folder: Path) -> str | None:
+    try:
+        _accept_directory(gateway, folder)
+    except GatewayError as error:
+        return _refused(gateway, "directory", error)
+    gateway.refused.pop("directory", None)
+    return None
+
+
+def _take_policy(gateway: Gateway, folder: Path) -> Iterator[str]:
+    """Load what is in force, if nothing is loaded yet, then see whether the folder holds a newer set."""
+    if gateway.sets.policy is None:
+        try:
+            restore(gateway)
+        except GatewayError as error:
+            yield _refused(gateway, "kept", error)
+    try:
+        take_folder(gateway, Handed(*authors.read_signed(folder), policy_files(folder)))
+    except UnavailableError as error:  # it may be sound
+        yield _refused(gateway, "policy", error)
+    except GatewayError as error:
+        refuse_folder(gateway, error)
+        yield _refused(gateway, "policy", error)
+
+
+def _refused(gateway: Gateway, what: str, error: GatewayError) -> str:
+    gateway.refused[what] = str(error)
+    _log.error("set_refused", reason=str(error))
+    return str(error)
 
 
 def _accept_directory(gateway: Gateway, folder: Path) -> None:
@@ -94,21 +123,3 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
             f"directory set {latest[0]} is in force: a new one has a higher number"
         )
     gateway.sets = replace(gateway.sets, directory=directory, directory_data=data)
-
-
-def _accept_policy(gateway: Gateway, folder: Path) -> None:
-    policy, register = load_policy(folder)
-    files = policy_files(folder)
-    digest = digest_of([[name, hex_sha256(files[name])] for name in sorted(files)])
-    with gateway.engine.connect() as conn:
-        latest = sets.latest_policy(conn)
-    if latest != digest:
-        at = gateway.now()
-
-        def job(tx: Transaction) -> None:
-            sets.accept_policy(tx.conn, digest, at)
-            content: Json = {"set": policy.digest, "files": digest}
-            tx.record(Entry(kind=Kind.POLICY_ACCEPTED, at=at, content=content))
-
-        gateway.writer.run(job)
-    gateway.sets = replace(gateway.sets, policy=policy, register=register)

@@ -40,13 +40,17 @@ Answer = dict[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """The directory and policy in force; swapped whole, so that one request sees one pair."""
+    """The directory and policy in force; swapped whole, so that one request sees one pair.
+
+    *number* is the policy set's, 0 for none.
+    """
 
     root: Root
     directory: Directory
     directory_data: bytes
     policy: PolicySet | None
     register: Register
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
     """
 
     engine: Engine
@@ -109,6 +113,8 @@ class Gateway:
     now: Callable[[], datetime]
     sets: Sets
     quarantine: str | None = None
+    policy_threshold: int = 2
+    refused: dict[str, str] = field(default_factory=dict)
     upload_quota: int = 1 << 40
     unauthenticated: int = 0
     proposal_days: int = 30
@@ -142,6 +148,14 @@ class Gateway:
             data = sets.directory_at(conn, moment)
         if data is None:
             raise NotFoundError("no directory was in force then")
+        return _opened(data, self.sets.root)
+
+    def directory_numbered(self, number: int) -> Directory:
+        """Return the directory set of this number. Raises NotFoundError."""
+        with self.engine.connect() as conn:
+            data = sets.directory_numbered(conn, number)
+        if data is None:
+            raise NotFoundError("no directory set of this number was in force")
         return _opened(data, self.sets.root)
 
 

@@ -178,6 +178,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "file": DIGEST,
         "rows": [*ROWS.values()],
     },
+    "policy.activate": {
+        "number": 2,
+        "manifest": "{}",
+        "signature": "{}",
+        "files": {"rules/10-release.yaml": "rules: []"},
+    },
+    "policy.preview": {"manifest": "", "signature": "", "files": {"vocabulary.yaml": "x: 1"}},
+    "policy.signoff": {"id": ident("sgn", 1), "manifest": DIGEST, "flips": DIGEST},
     "accept-head": {"size": 5, "root": "A" * 43, "reason": "restored from a copy"},
 }
 

@@ -32,11 +32,13 @@ from gateway.exchange.acts import (
     Evidence,
     ExtendRfa,
     OpenUpload,
+    PreviewPolicy,
     Product,
     Propose,
     RecordRfa,
     RegisterRfa,
     ReleaseItem,
+    SignOffPolicy,
     TellRfa,
     Wanted,
     relation_to,
@@ -49,6 +51,7 @@ from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.kernel.encoding import canonical_json, digest_of
 from gateway.kernel.errors import ConflictError, GatewayError, TermsUnsignedError
 from gateway.kernel.ids import new_id
+from tests.life.steps import extra, order_of
 from tests.openapi.tools import nonconforming, operations, path_of
 from tests.sharing.rules import ask_for
 from tests.world import (
@@ -316,6 +319,26 @@ async def suspended(all_: Everyone) -> None:
     assert (found["share"], found["why"]["cause"]) == (share, "decision")
 
 
+async def ruled(all_: Everyone) -> None:
+    """Look at a policy set that stops something, sign it off, put it into force; look at a decision."""
+    extra(all_.world, "{eq: [item.sgbv, false]}")
+    made = all_.world.sign_policy(untested=True)
+    order = order_of(all_.world)
+    look = PreviewPolicy(order.manifest, order.signature, order.files)
+    seen = await all_.act("auditor", "/v1/policy/preview", look)
+    assert (seen["number"], seen["problems"], len(seen["flips"]) > 0) == (2, [], True)
+    agree = SignOffPolicy(new_id("sgn"), made.digest, seen["flips_digest"])
+    await all_.act("legal", "/v1/policy/signoffs", agree)
+    await all_.act("author1", "/v1/policy/sets", order)
+    share = (await all_.get("sharer", "/v1/shares"))["shares"][0]["share"]
+    one = (await all_.get("sharer", f"/v1/shares/{share}/decisions"))["decisions"][0]
+    for target in (
+        f"shares/{share}/decisions", f"decisions/{one['digest']}", "policy/sets", "policy/sets/2",
+    ):  # fmt: skip
+        await all_.get("auditor", f"/v1/{target}")
+        await all_.head("auditor", f"/v1/{target}")
+
+
 async def looked_at(all_: Everyone, rfa: str) -> None:
     """Read everything there is to read, with and without its body."""
     staff = ("shares", "rfas", f"rfas/{rfa}", "attestations", "declarations", "approvals", "status")
@@ -372,6 +395,7 @@ async def test_every_operation_answers_what_the_document_says(everyone: Everyone
     await suspended(everyone)
     await looked_at(everyone, rfa)
     await refused(everyone, rfa)
+    await ruled(everyone)
     assert everyone.seen.faults == [], "\n".join(everyone.seen.faults)
     called = everyone.seen.good
     missing = {(m, p) for m, p, _ in operations()} - called

@@ -38,6 +38,7 @@ from tests.world import (
     release,
     running,
     session,
+    sign_off,
     source,
 )
 
@@ -49,6 +50,7 @@ def change_rule(world: World, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+    world.sign_policy(untested=True)
 
 
 async def test_a_new_policy_set_suspends_and_the_old_one_brings_back(live: Running) -> None:
@@ -59,6 +61,8 @@ async def test_a_new_policy_set_suspends_and_the_old_one_brings_back(live: Runni
     why = (await suspended(live.world))[made.share]
     assert (why["cause"], why["rules"]) == ("decision", ["consent.refused"])
     change_rule(live.world, "when: true", "when: {eq: [item.consent.status, refused]}")
+    assert len(live.reload()) == 1, "what was denied by now would be permitted"
+    await sign_off(live.world)
     assert live.reload() == []
     assert await pull_status(live.world, made.share) == "served"
     assert await suspended(live.world) == {}

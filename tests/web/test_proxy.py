@@ -192,6 +192,9 @@ async def test_only_uploads_take_large_bodies(scene: Scene, front: int) -> None:
     sharer = at(front, scene.be("sharer"))
     large = bytes((1 << 20) + 1)
     (await sharer.call("POST", "/v1/shares", large, JSON)).problem(413)
+    author = at(front, scene.be("author1"))
+    (await author.call("POST", "/v1/policy/sets", large, JSON)).problem(400)
+    (await author.call("POST", "/v1/policy/sets", large + large, JSON)).problem(413)
     made = await begin(scene, 8 << 20)
     said = {**PART, "Upload-Offset": "0"}
     assert (await sharer.call("PATCH", made.target, bytes(8 << 20), said)).status == 204

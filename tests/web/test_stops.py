@@ -22,6 +22,7 @@ from gateway.store.blobs import LocalBlobs
 from tests.web.conftest import BIG, Scene, range_ends
 from tests.web.harness import JSON, Answer, socket_to
 from tests.web.test_others import receipt
+from tests.world import sign_off
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -177,12 +178,12 @@ async def test_a_client_that_goes_away_leaves_an_interrupted_range(
 
 
 def register(scene: Scene, was: str, becomes: str) -> None:
-    """Change what is on file about `xa`, and reload."""
+    """Change what is on file about `xa`."""
     path = scene.world.instance / scene.world.config.policy / "jurisdictions" / "xa.yaml"
     text = path.read_text()
     assert was in text
     path.write_text(text.replace(was, becomes))
-    assert scene.live.reload() == []
+    scene.world.sign_policy()
 
 
 CHANGES = [
@@ -197,7 +198,8 @@ async def test_a_permit_that_dies_stops_pulls_of_what_was_released(
     scene: Scene, was: str, becomes: str
 ) -> None:
     shares = scene.shares
-    await asyncio.to_thread(register, scene, was, becomes)
+    register(scene, was, becomes)
+    assert await asyncio.to_thread(scene.live.reload) == []
     for path in PATHS:
         said = (await scene.be("xa").get(f"/v1/shares/{shares.ours}{path}")).problem(409)
         assert said["detail"] == "the share is suspended"
@@ -209,9 +211,12 @@ async def test_a_permit_that_dies_stops_pulls_of_what_was_released(
 
 async def test_a_permit_that_comes_back_lets_pulls_go_on(scene: Scene) -> None:
     was, becomes = CHANGES[1]
-    await asyncio.to_thread(register, scene, was, becomes)
+    register(scene, was, becomes)
+    assert await asyncio.to_thread(scene.live.reload) == []
     assert await pulls(scene, scene.shares.ours) == [409] * 4
-    await asyncio.to_thread(register, scene, becomes, was)
+    register(scene, becomes, was)
+    await sign_off(scene.world)
+    assert await asyncio.to_thread(scene.live.reload) == []
     assert await pulls(scene, scene.shares.ours) == [200] * 4
 
 

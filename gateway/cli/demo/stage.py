@@ -30,6 +30,8 @@ STAFF = {
     "source_liaison": ("source_liaison",),
     "compliance": ("compliance",),
     "rfa_officer": ("rfa_officer",),
+    "author": ("policy_author",),
+    "second_author": ("policy_author",),
 }
 _START_SECONDS = 60
 
@@ -78,6 +80,9 @@ class Stage:
         with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
             list(pool.map(self._add, [None, *authorities]))
         self.run("keys", "sign", *self._on())
+        for author in ("author", "second_author"):
+            folder = str(self.instance / "policies")
+            self.run("policy", "sign", folder, "--yes", "--as", str(self.folder(author)))
 
     def _on(self) -> tuple[str, str]:
         return "--instance", str(self.instance)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.exchange.acts import MAX_ITEMS
-from gateway.web.openapi import authority, officers, reading, team
+from gateway.web.openapi import authority, officers, policy, reading, team
 from gateway.web.openapi.errors import HEADERS, errors_of, responses
 from gateway.web.openapi.examples import BODIES, example_id, order
 from gateway.web.openapi.operation import TUS_PART, Caller, Operation, Parameter, Success, Tag
 from gateway.web.openapi.schemas import PREFIX, SIGNED, components, ref
-from gateway.web.openapi.shapes import Schema, identifier
+from gateway.web.openapi.shapes import DIGEST, Schema, identifier, whole
 from gateway.web.openapi.words import ABOUT, SCHEME, TAGS
 
 OPERATIONS: Sequence[Operation] = (
@@ -20,6 +20,7 @@ OPERATIONS: Sequence[Operation] = (
     *authority.PULL,
     *officers.RFAS,
     *officers.FACTS,
+    *policy.POLICY,
     *officers.OVERVIEW,
     *reading.LEDGER,
     *reading.ABOUT,
@@ -35,6 +36,11 @@ _PATH: Mapping[str, tuple[str, str]] = {
     "package": ("The package.", "pkg"),
 }
 _N: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS - 1}
+_PLAIN: Mapping[str, dict[str, Any]] = {
+    "n": {"description": "The item's number in the manifest.", "schema": _N, "example": 0},
+    "number": {"description": "The set's number.", "schema": whole(1, 10**9 - 1), "example": 1},
+    "digest": {"description": "Its digest.", "schema": DIGEST, "example": "1" * 64},
+}
 _NAME = re.compile(r"\{(\w+)\}")
 Route = tuple[str, str]
 """Method and path template."""
@@ -116,13 +122,8 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 def _from_path(name: str) -> dict[str, Any]:
     said: dict[str, Any] = {"name": name, "in": "path", "required": True}
-    if name == "n":
-        return {
-            **said,
-            "description": "The item's number in the manifest.",
-            "schema": _N,
-            "example": 0,
-        }
+    if name in _PLAIN:
+        return {**said, **_PLAIN[name]}
     text, prefix = _PATH[name]
     schema, example = identifier(prefix), example_id(prefix)
     return {**said, "description": text, "schema": schema, "example": example}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.exchange import messages, receipts, rfa_messages, terms
 from gateway.exchange.acts import (
+    ActivatePolicy,
     Amend,
     AnswerRfa,
     Approve,
@@ -27,6 +28,7 @@ from gateway.exchange.acts import (
     MakePackage,
     OpenUpload,
     Particulars,
+    PreviewPolicy,
     Product,
     Propose,
     Recall,
@@ -35,6 +37,7 @@ from gateway.exchange.acts import (
     Release,
     ReleaseItem,
     ReopenRfa,
+    SignOffPolicy,
     StrikeRfa,
     TellRfa,
     Wanted,
@@ -64,6 +67,9 @@ _FACTS: dict[str, Json] = {"item.consent.status": "granted", "item.sgbv": False}
 _EVIDENCE = Evidence("document", _ONE, "Note verbale of 23 November")
 _ITEMS = (ReleaseItem(_ITEM, _ONE, _TWO),)
 _WANTED = Wanted("INV-7", "criminal", (Crime.WAR_CRIMES,), (Product.EVIDENCE,), "excluded")
+_FILES = {"rules/10-release.yaml": "rules:\n- id: release.proactive\n  \u2026\n"}
+_MANIFEST = '{"analysis":\u2026}'
+_SIGNATURES = '{"payload":\u2026}'
 _SIGNER = KeySigner.from_seed(bytes(32))
 
 ACTS: Mapping[type, object] = {
@@ -118,6 +124,9 @@ ACTS: Mapping[type, object] = {
             None,
             (DerivationCheck("values absent", True, "3 values, 0 found"),),
         ),
+        ActivatePolicy(2, _MANIFEST, _SIGNATURES, _FILES),
+        PreviewPolicy(_MANIFEST, _SIGNATURES, _FILES),
+        SignOffPolicy(example_id("sgn"), _ONE, _TWO),
         Declare(
             example_id("dcl"),
             _ONE,

@@ -37,6 +37,7 @@ class Tag(StrEnum):
     PULL = "Inbox and pull"
     RFAS = "RFAs"
     FACTS = "Facts and history"
+    POLICY = "Policy sets"
     OVERVIEW = "What stands where"
     LEDGER = "Ledger and directory"
     ABOUT = "This document"

@@ -20,6 +20,7 @@ from gateway.web.openapi import (
     explanation_answers,
     fact_answers,
     overview_answers,
+    policy_answers,
     rfa_answers,
     share_answers,
 )
@@ -33,6 +34,7 @@ _MODULES = (
     rfa_answers,
     fact_answers,
     overview_answers,
+    policy_answers,
 )
 _ANSWERS = [
     kind

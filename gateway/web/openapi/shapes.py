@@ -11,6 +11,7 @@ from gateway.exchange.acts import MAX_ITEMS, MAX_PARTS
 from gateway.exchange.bounds import MAX_TEXT
 from gateway.exchange.derivation_acts import MAX_CHECKS, MAX_REMOVED
 from gateway.exchange.history_acts import MAX_ROWS
+from gateway.exchange.policy_acts import MAX_SET
 from gateway.exchange.rfa_acts import MAX_CONTENT, CheckName
 from gateway.kernel.encoding import MAX_SAFE_INTEGER, Json
 from gateway.workflows.deposit import MAX_SIZE
@@ -93,7 +94,7 @@ TEXTS: Mapping[str, Schema] = {
     **dict.fromkeys(
         (
             "vault_header", "body", "sha256", "item_sha256", "original_sha256", "manifest", "header", "inner", "digest", "before",
-            "request", "record", "file", "facts", "particulars", "basis", "parts", "policy", "order",
+            "set", "request", "record", "file", "facts", "particulars", "basis", "parts", "policy", "order",
         ),
         DIGEST,
     ),
@@ -149,6 +150,13 @@ EXCEPTIONS: Mapping[str, Mapping[str, Schema]] = {
     "Amend": {"id": identifier("amd")},
     "Derive": {"id": identifier("drv")},
     "DerivationCheck": {"name": text(128), "detail": text(512)},
+    "ActivatePolicy": {"number": whole(1, 1 << 31), "manifest": text(MAX_SET), "signature": text(MAX_SET)},
+    "PreviewPolicy": {"manifest": text(MAX_SET, 0), "signature": text(MAX_SET, 0)},
+    "SignOffPolicy": {"id": identifier("sgn"), "flips": DIGEST},
+    "PolicyAccepted": {"flips": DIGEST, "signers": _ACTOR},
+    "PolicyPreview": {"flips_digest": DIGEST, "signers": _ACTOR, "signed_off": _ACTOR},
+    "PolicyFlip": {"before": {"type": "string"}},
+    "PolicySignedOff": {"signoff": identifier("sgn")},
     "Declare": {"id": identifier("dcl")},
     "Manifest": {"expires": DAY},
     "SignedTerms": {"id": identifier("trm"), "terms": DIGEST, "by": identifier("psn")},

@@ -40,6 +40,7 @@ TAGS: Mapping[Tag, str] = {
     Tag.PULL: "What an authority's endpoint does: read, pull, verify, acknowledge.",
     Tag.RFAS: "Requests for assistance: sent by authorities, worked on by the mechanism's officers.",
     Tag.FACTS: "What policy rests on, stated by order; and what happened before there was a gateway.",
+    Tag.POLICY: "The rules in force: who signed them, what they would change, and what was decided by them.",
     Tag.OVERVIEW: "For the mechanism's people: what is open, what it waits for, what could go to whom.",
     Tag.LEDGER: "Anyone in the directory may hold leaves and proofs: they tell nothing by themselves.",
     Tag.ABOUT: "What you are reading.",

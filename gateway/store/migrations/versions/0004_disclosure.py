@@ -23,6 +23,7 @@ def upgrade() -> None:
     sa.Column('manifest_digest', sa.String(length=64), nullable=False),
     sa.Column('manifest', sa.LargeBinary(), nullable=False),
     sa.Column('files', sa.LargeBinary(), nullable=False),
+    sa.Column('directory', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('actor', sa.String(length=40), nullable=True),
     sa.Column('order_digest', sa.String(length=64), nullable=True),
     sa.Column('at', tables.Instant(length=27), nullable=False),
