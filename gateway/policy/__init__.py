@@ -25,6 +25,7 @@ from gateway.policy.folder import (
     Loaded,
     check_cases,
     check_invariants,
+    facts_of_cases,
     load_files,
     rule_digests,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "explain_unmet",
     "facts_digest",
     "facts_of",
+    "facts_of_cases",
     "flip",
     "in_words",
     "join",

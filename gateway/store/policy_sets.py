@@ -91,6 +91,13 @@ def numbered(conn: Connection, number: int) -> Bundle:
     return _bundle(row)
 
 
+def with_digest(conn: Connection, policy: str) -> Bundle | None:
+    """Return the newest set whose rules have this digest."""
+    query = select(policy_bundles).where(policy_bundles.c.digest == policy)
+    row = conn.execute(query.order_by(policy_bundles.c.number.desc()).limit(1)).first()
+    return _bundle(row) if row is not None else None
+
+
 def every(conn: Connection) -> list[Bundle]:
     """Return all sets, oldest first."""
     query = select(policy_bundles).order_by(policy_bundles.c.number)

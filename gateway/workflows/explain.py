@@ -15,10 +15,11 @@ from gateway.policy import (
     explain,
     explain_to_recipient,
     facts_of,
+    load_files,
     render_json,
     render_text,
 )
-from gateway.store import shares, uploads
+from gateway.store import policy_sets, shares, uploads
 from gateway.store.shares import Decided, Share
 from gateway.workflows.gateway import Answer, Gateway
 
@@ -33,7 +34,7 @@ def explanation(gateway: Gateway, share_id: str, n: int | None) -> Answer:
     with gateway.engine.connect() as conn:
         share = shares.get(conn, share_id)
         decided = shares.decided(conn, share_id, n)
-        policy = _set_of(gateway, str(decided.data["policy"]))
+        policy = _set_of(gateway, conn, str(decided.data["policy"]))
         applied = _as_decided(conn, share, decided, policy)
         items = shares.package(conn, share.package).items
         names = [item.particulars.name for item in uploads.deposited(conn, items)]
@@ -54,15 +55,18 @@ def explanation(gateway: Gateway, share_id: str, n: int | None) -> Answer:
     }
 
 
-def _set_of(gateway: Gateway, digest: str) -> PolicySet:
-    """Return the policy set with this digest. Raises ConflictError if it is not at hand."""
+def _set_of(gateway: Gateway, conn: Connection, digest: str) -> PolicySet:
+    """Return the policy set with this digest, in force or kept. Raises ConflictError if it is neither."""
     policy = gateway.sets.policy
-    if policy is None or policy.digest != digest:
+    if policy is not None and policy.digest == digest:
+        return policy
+    kept = policy_sets.with_digest(conn, digest)
+    if kept is None:
         raise ConflictError(
-            f"the decision was made with policy set {digest[:12]}, which is not in force; "
+            f"the decision was made with policy set {digest[:12]}, which is not kept; "
             "gateway share show explains what would be decided now"
         )
-    return policy
+    return load_files(kept.files).policy
 
 
 def _as_decided(conn: Connection, share: Share, decided: Decided, policy: PolicySet) -> Applied:

@@ -28,7 +28,15 @@ from gateway.kernel.errors import (
 )
 from gateway.kernel.signing import unverified_payload
 from gateway.kernel.time import spell
-from gateway.policy import ENGINE, Loaded, check_cases, check_invariants, load_files, rule_digests
+from gateway.policy import (
+    ENGINE,
+    Loaded,
+    check_cases,
+    check_invariants,
+    facts_of_cases,
+    load_files,
+    rule_digests,
+)
 from gateway.store import policy_sets
 from gateway.store.policy_sets import Bundle
 from gateway.store.writer import Transaction
@@ -197,6 +205,12 @@ def _check_statement(manifest: PolicyManifest, loaded: Loaded, files: Mapping[st
     stated = (manifest.policy, manifest.rules, manifest.cases.run)
     if stated != (loaded.policy.digest, rule_digests(files), check_cases(loaded.policy, files)):
         raise VerificationError("the manifest does not state what its files say: sign it anew")
+    unproved = {one.id for one in loaded.invariants} - set(manifest.analysis.proved)
+    if unproved:
+        raise VerificationError(
+            f"the authors did not prove {', '.join(sorted(unproved))}: one with the extra `author` "
+            "installed signs the set anew"
+        )
 
 
 def check_next(gateway: Gateway, manifest: PolicyManifest) -> None:
@@ -223,7 +237,8 @@ def check_turned(
 
     Raises ConflictError that says by whom and how.
     """
-    check_invariants(handed.files, checked.loaded, facts_of(gateway))
+    check_invariants(checked.loaded, facts_of_cases(checked.loaded.policy, handed.files))
+    check_invariants(checked.loaded, facts_of(gateway))
     turned = replay(gateway, checked.loaded)
     if turned.opens and not who_signed_off(
         gateway, handed.digest, turned, checked.signers | {activator or ""}

@@ -14,6 +14,7 @@ from gateway.policy import (
     check_cases,
     check_invariants,
     decide_all,
+    facts_of_cases,
     flip,
     known_to,
     load_files,
@@ -191,7 +192,15 @@ def test_a_folder_is_taken_whole() -> None:
     said = files(RULES + DENY)
     loaded = load_files(said)
     assert check_cases(loaded.policy, said) == 1
-    check_invariants(said, loaded, [(revive(FACTS), DAY)])
+    check_invariants(loaded, [(revive(FACTS), DAY), *facts_of_cases(loaded.policy, said)])
+    never = b"""invariants:
+- {id: never.open, title: t, basis: b, never: permit_or_hold, when: {exists: context.today}}
+"""
+    strict = load_files({**said, "invariants.yaml": never})
+    with pytest.raises(
+        MalformedError, match="invariants.yaml:2: the set breaks invariant never.open"
+    ):
+        check_invariants(strict, [(revive(FACTS), DAY)])
     assert set(rule_digests(said)) == {"open", "deny.sgbv"}
     assert rule_digests(said) == rule_digests(
         {**said, "rules/a.yaml": said["rules/a.yaml"] + b"# x"}

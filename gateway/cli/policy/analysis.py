@@ -24,7 +24,16 @@ def _today() -> str:
 
 
 @app.command("analyse")
-def analyse(folder: Folder = None, json: bool = Json) -> None:
+def analyse(
+    folder: Folder = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Write down what is proved, for authors who sign without z3."
+        ),
+    ] = False,
+    json: bool = Json,
+) -> None:
     """Find rules that do nothing, and prove or refute the invariants. Needs the extra `author`."""
     from gateway import wiring
     from gateway.authoring.analyses import explained as with_reasons
@@ -60,8 +69,19 @@ def analyse(folder: Folder = None, json: bool = Json) -> None:
     proved = f"{len(proofs) - len(refuted)} of {len(proofs)} invariants proved"
     lines.append(f"{counts}, {proved}, {sum(took[1:]):.2f} s ({sum(took):.2f} s with loading z3)")
     show(data, "\n".join(lines), as_json=json)
+    if record and not refuted:
+        _record(folder_of(folder), files)
     if refuted or any(finding.why is None for finding in found):
         raise typer.Exit(1)
+
+
+def _record(folder: Path, files: dict[str, bytes]) -> None:
+    from gateway.authoring import proved
+    from gateway.policy import load_files
+
+    loaded = load_files(files)
+    ids = tuple(invariant.id for invariant in loaded.invariants)
+    (folder / proved.PROOFS).write_bytes(proved.record(loaded, files, ids))
 
 
 def _finding(finding: Any) -> Iterator[str]:

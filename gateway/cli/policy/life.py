@@ -23,11 +23,29 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 
 
-def _analysis(_files: dict[str, bytes]) -> Any:
-    """Return what could be proved of the set's invariants."""
-    from gateway.client.authors import UNPROVED
+def _analysis(folder: Path) -> Any:
+    """Return what is proved of the set's invariants: found out here, or as it was written down."""
+    from gateway import wiring
+    from gateway.authoring import proved
+    from gateway.client.authors import UNPROVED, read_files
+    from gateway.exchange.policy_sets import Analysis
+    from gateway.kernel.errors import UnavailableError
+    from gateway.policy import load_files
 
-    return UNPROVED
+    files = read_files(folder)
+    loaded = load_files(files)
+    if not loaded.invariants:
+        return Analysis((), "there are no invariants")
+    try:
+        ids = proved.proved(loaded, wiring.now().date().isoformat())
+        return Analysis(ids, f"{len(ids)} invariants proved by z3 at signing")
+    except UnavailableError as error:
+        kept = folder / proved.PROOFS
+        ids = proved.recorded(loaded, files, kept.read_bytes()) if kept.is_file() else ()
+        if not ids:
+            note(f"no invariant is proved, so the gateway will not take the set: {error}")
+            return UNPROVED
+        return Analysis(ids, f"{len(ids)} invariants proved earlier, as {proved.PROOFS} says")
 
 
 def _agreed(question: str, *, yes: bool) -> None:
@@ -73,7 +91,7 @@ def sign(
             number=number,
             supersedes=supersedes,
             again=again,
-            analysis=_analysis(authors.read_files(policy)),
+            analysis=_analysis(policy),
         )
         data = _told(made)
         if not json:
