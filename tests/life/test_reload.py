@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.life.steps import EXTRA, extra, forge, harmless, order_of
 from tests.life.test_attacks import CONTENT, a_wrong_predecessor, no_signature, one_author, unsigned
 from tests.web.harness import JSON, caller, order
 from tests.world import (
+    ANY_RULES,
     Running,
     World,
     package_of,
@@ -188,22 +188,14 @@ def test_people_do_all_of_it_with_commands(world: World) -> None:
         assert (old["differences"], old["number"]) == ([], 1)
         extra(world, "{eq: [item.sgbv, false]}")
         for path in (world.policy / "tests").glob("*.yaml"):
-            path.write_text(Path(path).read_text().split("cases:")[0] + "cases: []\n")
-        assert "at least one case" in gateway("author1", "policy", "sign", folder, "--yes", code=2)
-        for path in (world.policy / "tests").glob("*.yaml"):
-            path.write_text(
-                "base: {context.today: 2026-05-01}\ncases:\n- {id: a, expect: {outcome: deny}}\n"
-            )
+            path.write_text(ANY_RULES)
         assert "say --yes" in gateway("author1", "policy", "sign", folder, code=2)
         first = gateway("author1", "policy", "sign", folder, "--yes")
         assert (first["number"], first["changed_rules"]) == (2, ["test.extra"])
         dry = gateway("author1", "policy", "activate", folder, "--dry-run", code=7)
         assert "signed by 1 author" in dry["problems"][0]
         assert gateway("author2", "policy", "sign", folder, "--yes")["signatures"] == 2
-        turned = gateway("auditor", "policy", "replay", folder)
-        assert {flip["after"] for flip in turned["flips"]} == {"deny"}
         assert gateway("author1", "policy", "activate", folder, "--yes")["number"] == 2
-        assert gateway("auditor", "policy", "recompute", f"{share}:0")["differences"] == []
 
         # Back to what set 1 said, as set 3: it permits what set 2 denied.
         earlier = world.root / "earlier"
