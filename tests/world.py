@@ -60,6 +60,15 @@ ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
 ANY_RULES = "base: {context.today: 2026-05-01}\ncases:\n- {id: silence, expect: {outcome: deny}}\n"
 
+
+def any_rules(policy: Path, cases: str = ANY_RULES) -> None:
+    """Let a policy folder have one case that holds under any rules, and no invariants."""
+    for path in (policy / "tests").glob("*.yaml"):
+        path.unlink()
+    (policy / "tests" / "cases.yaml").write_text(cases)
+    (policy / "invariants.yaml").unlink(missing_ok=True)
+
+
 STAFF = {
     "sharer": (Role.SHARER,),
     "releaser": (Role.SHARER, Role.RELEASER),
@@ -126,9 +135,7 @@ class World:
         """
         made: authors.Draft | None = None
         if untested:
-            for path in (self.policy / "tests").glob("*.yaml"):
-                path.write_text(ANY_RULES)
-            (self.policy / "invariants.yaml").unlink(missing_ok=True)
+            any_rules(self.policy)
         for name in who or ("author1", "author2"):
             signer = open_folder(self.folder(name), None).policy_signer()
             made = authors.draft(
@@ -136,13 +143,13 @@ class World:
                 signer,
                 now or self._moment(),
                 again=again and made is None,
-                analysis=self._stated(),
+                analysis=self.stated(),
             )
             authors.keep(self.policy, made)
         assert made is not None
         return made
 
-    def _stated(self) -> Analysis:
+    def stated(self) -> Analysis:
         """State that every invariant is proved, as authors may; a proof for each test takes too long."""
         loaded = load_files(authors.read_files(self.policy))
         return Analysis(tuple(one.id for one in loaded.invariants), "as the test says")

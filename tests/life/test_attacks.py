@@ -28,7 +28,7 @@ from tests.life.steps import (
     rule,
 )
 from tests.stateful.driver import Driver
-from tests.world import ANY_RULES, World
+from tests.world import ANY_RULES, World, any_rules
 
 SGBV = "{eq: [item.sgbv, true]}"
 CONTENT = {
@@ -238,9 +238,7 @@ def another_engine(world: World) -> str:
 
 
 def a_case_that_fails(world: World) -> str:
-    text = ANY_RULES.replace("deny", "permit")
-    for path in (world.policy / "tests").glob("*.yaml"):
-        path.write_text(text)
+    any_rules(world.policy, ANY_RULES.replace("deny", "permit"))
     forge(world, cases=Cases(1, 1))
     return ".yaml:3: case silence: outcome is deny, expected permit"
 

@@ -297,7 +297,9 @@ def test_a_set_from_before_sets_were_signed_is_followed_by_a_higher_number(drive
     for name in (authors.MANIFEST, authors.SIGNATURE):
         (driver.world.policy / name).unlink()
     for who in ("author1", "author2"):
-        made = authors.draft(driver.world.policy, author(driver.world, who), driver.now, number=2)
+        stated = driver.world.stated()
+        one = author(driver.world, who)
+        made = authors.draft(driver.world.policy, one, driver.now, number=2, analysis=stated)
         authors.keep(driver.world.policy, made)
     assert driver.reload() == []
     assert driver.gateway.sets.number == 2

@@ -20,9 +20,9 @@ from tests.life.steps import EXTRA, extra, forge, harmless, order_of
 from tests.life.test_attacks import CONTENT, a_wrong_predecessor, no_signature, one_author, unsigned
 from tests.web.harness import JSON, caller, order
 from tests.world import (
-    ANY_RULES,
     Running,
     World,
+    any_rules,
     package_of,
     run_cli,
     running,
@@ -187,8 +187,7 @@ def test_people_do_all_of_it_with_commands(world: World) -> None:
         old = gateway("auditor", "policy", "recompute", share)
         assert (old["differences"], old["number"]) == ([], 1)
         extra(world, "{eq: [item.sgbv, false]}")
-        for path in (world.policy / "tests").glob("*.yaml"):
-            path.write_text(ANY_RULES)
+        any_rules(world.policy)
         assert "say --yes" in gateway("author1", "policy", "sign", folder, code=2)
         first = gateway("author1", "policy", "sign", folder, "--yes")
         assert (first["number"], first["changed_rules"]) == (2, ["test.extra"])
