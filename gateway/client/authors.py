@@ -24,7 +24,7 @@ from gateway.kernel.encoding import hex_sha256, parse_json
 from gateway.kernel.errors import ConflictError, MalformedError, VerificationError
 from gateway.kernel.signing import Signer, add_signature, sign, thumbprint, verify
 from gateway.kernel.time import instant, spell
-from gateway.policy import ENGINE, check_cases, load_files, rule_digests
+from gateway.policy import ENGINE, check_cases, load_files
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 UNPROVED = Analysis((), "no invariants were proved")
@@ -78,7 +78,7 @@ def make_manifest(
     """Make the manifest of a folder that loads and whose cases hold. Raises MalformedError if not."""
     check_size(files)
     loaded = load_files(files)
-    cases = check_cases(loaded.policy, files)
+    cases = check_cases(loaded)
     try:
         return PolicyManifest(
             v=1,
@@ -87,7 +87,7 @@ def make_manifest(
             issued=spell(now),
             engine=ENGINE,
             policy=loaded.policy.digest,
-            rules=rule_digests(files),
+            rules=dict(loaded.rules),
             files={name: hex_sha256(data) for name, data in files.items()},
             cases=Cases(cases, cases),
             analysis=analysis,

@@ -25,9 +25,7 @@ from gateway.policy.folder import (
     Loaded,
     check_cases,
     check_invariants,
-    facts_of_cases,
     load_files,
-    rule_digests,
 )
 from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.judge import Outcome, Verdict
@@ -101,7 +99,6 @@ __all__ = [
     "explain_unmet",
     "facts_digest",
     "facts_of",
-    "facts_of_cases",
     "flip",
     "in_words",
     "join",
@@ -121,7 +118,6 @@ __all__ = [
     "render_json",
     "render_text",
     "revive",
-    "rule_digests",
     "run",
     "source_facts",
     "stricter",

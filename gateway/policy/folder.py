@@ -1,11 +1,12 @@
-"""A policy folder as a whole: rules, register and cases loaded together, and checked against each other."""
+"""A policy folder as a whole: rules, register, invariants and cases, checked against each other."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.kernel.encoding import digest_of
 from gateway.kernel.errors import MalformedError
-from gateway.policy.cases import read_cases, run
+from gateway.policy.cases import Case, differences, read_cases
 from gateway.policy.decide import PolicySet
 from gateway.policy.invariants import Invariant, load_invariants, violated
 from gateway.policy.jurisdictions import Register, check_codes, load_register
@@ -13,42 +14,51 @@ from gateway.policy.load import is_rule_file, load
 from gateway.policy.text import read
 from gateway.policy.vocabulary import Facts
 
+_REMEMBERED = 4  # folders: one is often previewed, checked and taken in a row
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a policy folder says."""
+    """What a policy folder says. *rules* are the digests of the rules as they are written, by id."""
 
     policy: PolicySet
     register: Register
     invariants: tuple[Invariant, ...]
+    cases: tuple[Case, ...]
+    rules: Mapping[str, str]
 
 
 def load_files(files: Mapping[str, bytes]) -> Loaded:
     """Load a whole folder. Raises MalformedError with file and line."""
+    return _load(tuple(sorted(files.items())))
+
+
+@lru_cache(_REMEMBERED)
+def _load(named: tuple[tuple[str, bytes], ...]) -> Loaded:
+    files = dict(named)
     policy = load(files)
     register = load_register(files, policy.vocabulary)
     check_codes(register, policy.vocabulary)
-    return Loaded(policy, register, load_invariants(files, policy))
+    invariants, cases = load_invariants(files, policy), tuple(read_cases(policy, files))
+    return Loaded(policy, register, invariants, cases, _rule_digests(files))
 
 
-def rule_digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the digest of each rule as it is written, by its id. The files load."""
+def _rule_digests(files: Mapping[str, bytes]) -> dict[str, str]:
     sources = (read(name, files[name]) for name in sorted(files) if is_rule_file(name))
     rules = (rule for source in sources for rule in source.members()["rules"].sequence())
     return {rule.members()["id"].text(): digest_of(rule.json()) for rule in rules}
 
 
-def check_cases(policy: PolicySet, files: Mapping[str, bytes]) -> int:
+def check_cases(loaded: Loaded) -> int:
     """Run all cases; return how many there are. Raises MalformedError for one that differs, or none."""
-    results = list(run(policy, files))
-    for result in results:
-        if result.differences:
-            said = "; ".join(result.differences)
-            message = f"{result.place}: case {result.id}: {said}"
-            raise MalformedError(message, field=result.place)
-    if not results:
+    for case in loaded.cases:
+        said = "; ".join(differences(case.expect, loaded.policy.judge(case.facts, case.today)))
+        if said:
+            message = f"{case.place}: case {case.id}: {said}"
+            raise MalformedError(message, field=case.place)
+    if not loaded.cases:
         raise MalformedError("tests/: a set has at least one case", field="tests/")
-    return len(results)
+    return len(loaded.cases)
 
 
 def check_invariants(loaded: Loaded, every: Iterable[tuple[Facts, str]]) -> None:
@@ -63,8 +73,3 @@ def check_invariants(loaded: Loaded, every: Iterable[tuple[Facts, str]]) -> None
                 f"{place}: the set breaks invariant {broken}: gateway policy analyse shows how"
             )
             raise MalformedError(message, field=place)
-
-
-def facts_of_cases(policy: PolicySet, files: Mapping[str, bytes]) -> list[tuple[Facts, str]]:
-    """Return the facts of every case, each with its day."""
-    return [(case.facts, case.today) for case in read_cases(policy, files)]

@@ -7,6 +7,7 @@ force stays; decisions under way end with the set they began with.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from gateway.exchange.acts import ActivatePolicy
 from gateway.exchange.entries import Entry, Kind
@@ -33,9 +34,7 @@ from gateway.policy import (
     Loaded,
     check_cases,
     check_invariants,
-    facts_of_cases,
     load_files,
-    rule_digests,
 )
 from gateway.store import policy_sets
 from gateway.store.policy_sets import Bundle
@@ -186,7 +185,7 @@ def check(gateway: Gateway, handed: Handed, kept: Bundle | None = None) -> Check
     check_signed(handed.manifest, handed.signature)
     check_files(manifest, handed.files)
     if kept is None:
-        _check_statement(manifest, loaded, handed.files)
+        _check_statement(manifest, loaded)
         persons = signers(
             handed.signature, gateway.sets.directory, gateway.now(), gateway.policy_threshold
         )
@@ -196,14 +195,14 @@ def check(gateway: Gateway, handed: Handed, kept: Bundle | None = None) -> Check
     return Checked(manifest, loaded, persons)
 
 
-def _check_statement(manifest: PolicyManifest, loaded: Loaded, files: Mapping[str, bytes]) -> None:
+def _check_statement(manifest: PolicyManifest, loaded: Loaded) -> None:
     """Check what the manifest states of its files."""
     if manifest.engine != ENGINE:
         raise VerificationError(
             f"the set was signed for engine {manifest.engine}, this is {ENGINE}: sign it anew"
         )
     stated = (manifest.policy, manifest.rules, manifest.cases.run)
-    if stated != (loaded.policy.digest, rule_digests(files), check_cases(loaded.policy, files)):
+    if stated != (loaded.policy.digest, loaded.rules, check_cases(loaded)):
         raise VerificationError("the manifest does not state what its files say: sign it anew")
     unproved = {one.id for one in loaded.invariants} - set(manifest.analysis.proved)
     if unproved:
@@ -237,8 +236,8 @@ def check_turned(
 
     Raises ConflictError that says by whom and how.
     """
-    check_invariants(checked.loaded, facts_of_cases(checked.loaded.policy, handed.files))
-    check_invariants(checked.loaded, facts_of(gateway))
+    cases = ((case.facts, case.today) for case in checked.loaded.cases)
+    check_invariants(checked.loaded, chain(cases, facts_of(gateway)))
     turned = replay(gateway, checked.loaded)
     if turned.opens and not who_signed_off(
         gateway, handed.digest, turned, checked.signers | {activator or ""}

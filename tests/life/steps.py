@@ -17,7 +17,7 @@ from gateway.kernel.encoding import b64url, hex_sha256
 from gateway.kernel.errors import GatewayError, MalformedError
 from gateway.kernel.signing import KeySigner, Signer, sign
 from gateway.kernel.time import spell
-from gateway.policy import load_files, rule_digests
+from gateway.policy import load_files
 from gateway.workflows import policy_sets
 from tests.stateful.driver import Driver
 from tests.world import World
@@ -64,7 +64,8 @@ def forge(world: World, *signers: Signer, typ: str = TYP, **over: Any) -> Policy
         "files": {name: hex_sha256(data) for name, data in files.items()},
     }
     try:
-        said |= {"policy": load_files(files).policy.digest, "rules": rule_digests(files)}
+        loaded = load_files(files)
+        said |= {"policy": loaded.policy.digest, "rules": dict(loaded.rules)}
     except MalformedError:
         pass
     made = replace(old, **{**said, **over})
