@@ -65,6 +65,7 @@ STAFF = {
     "auditor": (Role.COMPLIANCE,),
     "officer": (Role.RFA_OFFICER,),
     "liaison": (Role.SOURCE_LIAISON,),
+    "reviewer": (Role.DISCLOSURE_REVIEWER,),
 }
 
 

@@ -59,6 +59,7 @@ from gateway.exchange.share_acts import (
     Release,
     ReleaseItem,
 )
+from gateway.exchange.withheld_acts import ReviewWithheld
 from gateway.kernel.encoding import hex_sha256, sha256
 from gateway.kernel.errors import ForbiddenError, MalformedError
 
@@ -104,6 +105,7 @@ __all__ = [
     "Release",
     "ReleaseItem",
     "ReopenRfa",
+    "ReviewWithheld",
     "RfaAct",
     "StrikeRfa",
     "TellRfa",
@@ -148,6 +150,7 @@ Act: TypeAlias = (
     | EndAttestation
     | Amend
     | Derive
+    | ReviewWithheld
     | Declare
     | AcceptHead
 )
@@ -192,6 +195,7 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
     EndAttestation: (_ATTESTERS, True),
     Amend: (frozenset({Role.SOURCE_LIAISON, Role.LEGAL_ADVISER}), True),
     Derive: (_SHARER, True),
+    ReviewWithheld: (frozenset({Role.DISCLOSURE_REVIEWER}), True),
     Declare: (frozenset({Role.RFA_OFFICER, Role.COMPLIANCE}), True),
     AcceptHead: (frozenset({Role.CUSTODIAN}), True),
 }

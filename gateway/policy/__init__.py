@@ -1,5 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
+from gateway.policy.alone import Denial, denied_alone
 from gateway.policy.applied import Applied, apply, as_recorded, facts_of
 from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
@@ -53,6 +54,7 @@ __all__ = [
     "Circumstances",
     "Clearance",
     "Decision",
+    "Denial",
     "Effect",
     "Expectation",
     "Explanation",
@@ -74,6 +76,7 @@ __all__ = [
     "apply",
     "as_recorded",
     "check_codes",
+    "denied_alone",
     "differences",
     "explain",
     "explain_to_recipient",

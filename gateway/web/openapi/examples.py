@@ -35,6 +35,7 @@ from gateway.exchange.acts import (
     Release,
     ReleaseItem,
     ReopenRfa,
+    ReviewWithheld,
     StrikeRfa,
     TellRfa,
     Wanted,
@@ -44,6 +45,7 @@ from gateway.exchange.manifest import Manifest, SealedItem, sign_manifest
 from gateway.exchange.parse import plain
 from gateway.exchange.parties import Role
 from gateway.exchange.rfa_acts import Check, CheckName, Crime
+from gateway.exchange.withheld_acts import Finding
 from gateway.kernel.encoding import Json, b64url, parse_json
 from gateway.kernel.ids import id_from_bytes
 from gateway.kernel.signing import KeySigner
@@ -117,6 +119,9 @@ ACTS: Mapping[type, object] = {
             "none",
             None,
             (DerivationCheck("values absent", True, "3 values, 0 found"),),
+        ),
+        ReviewWithheld(
+            example_id("rvw"), example_id("wth"), Finding.UPHELD, "It names a protected witness"
         ),
         Declare(
             example_id("dcl"),

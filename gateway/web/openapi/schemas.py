@@ -22,6 +22,7 @@ from gateway.web.openapi import (
     overview_answers,
     rfa_answers,
     share_answers,
+    withheld_answers,
 )
 from gateway.web.openapi.shapes import EXCEPTIONS, FACT, LISTS, NUMBERS, TEXTS, Schema
 
@@ -33,6 +34,7 @@ _MODULES = (
     rfa_answers,
     fact_answers,
     overview_answers,
+    withheld_answers,
 )
 _ANSWERS = [
     kind
