@@ -19,8 +19,8 @@ def _listing(as_: Path, target: str, title: str, *, json: bool) -> None:
     async def work(session: Session) -> tuple[dict[str, Any], dict[str, str]]:
         directory = await refresh_directory(session)
         found: dict[str, Any] = (await session.get(target)).json()
-        people = {member.id: member.name for party in directory.parties for member in party.members}
-        return found, {**people, **{party.id: party.short for party in directory.parties}}
+        people = (member for party in directory.parties for member in party.members)
+        return found, {member.id: member.name for member in people}
 
     found, names = run(with_session(as_, work))
     rows = [_row(one, names) for one in found["withheld"]]
@@ -33,12 +33,9 @@ def _row(one: dict[str, Any], names: dict[str, str]) -> dict[str, str]:
     return {
         "withheld": one["withheld"],
         "evidence": one["evidence_number"],
-        "from": names.get(one["recipient"], one["recipient"]),
-        "cause": one["cause"],
-        "why": ", ".join(why["rules"] or why["reasons"]),
+        "why": f"{one['cause']}: {', '.join(why['rules'] or why['reasons'])}",
         "exculpatory": {True: "YES", False: "no", None: "unknown"}[one["exculpatory"]],
-        "reviewer": names.get(named, named) if named else "",
-        "stands": _stands(one),
+        "stands": _stands(one) + (f", by {names.get(named, named)}" if named else ""),
         "since": one["at"][:10],
     }
 
@@ -50,7 +47,7 @@ def _stands(one: dict[str, Any]) -> str:
         return "TO BE OFFERED"
     if one["due"]:
         return "REVIEW IS DUE"
-    return one["review"]["finding"] if one["review"] else "kept back"
+    return str(one["review"]["finding"]) if one["review"] else "kept back"
 
 
 @rfa.command("withheld")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gateway.policy.applied import Applied
 from gateway.policy.decide import Decision
-from gateway.policy.enforce import Circumstances, reasons_of, unmet
+from gateway.policy.enforce import SUPPORT, Circumstances, reasons_of, unmet
 from gateway.policy.judge import Outcome
 from gateway.policy.rules import Effect
 
@@ -48,10 +48,11 @@ def _of_one(known: Circumstances, n: int) -> Circumstances:
 
 
 def _denial(applied: Applied, decision: Decision, bitten: Mapping[str, tuple[str, ...]]) -> Denial:
+    asked = {*bitten, *bitten.get(SUPPORT, ())}
     fired = [
         one.rule
         for one in decision.fired
-        if one.effect is Effect.DENY or set(applied.policy.rule(one.rule).terms) & set(bitten)
+        if one.effect is Effect.DENY or asked & set(applied.policy.rule(one.rule).terms)
     ]
     reasons = {*decision.reasons, *reasons_of(bitten)}
     return Denial(tuple(fired), tuple(sorted(reasons)), bitten)
