@@ -56,6 +56,7 @@ def check_on(gateway: Gateway, conn: Connection) -> Counter[str]:
     _servings(books)
     _rfas(books)
     _facts(books)
+    _withheld(books)
     _sets(books)
     _inbox(gateway, books)
     _nothing_left(books)
@@ -304,6 +305,32 @@ def _facts(books: Books) -> None:
         said = books.claim(row.entry, [f"declared.{row.kind}"], subject=row.declaration)["content"]
         assert isinstance(said, dict)
         assert {key: value for key, value in said.items() if key != "file"} == data
+
+
+def _withheld(books: Books) -> None:
+    """What is kept back, and each review of it, has its entry, and its authority may open neither."""
+    rows = {row.id: row for row in books.rows(tables.withheld)}
+    for row in rows.values():
+        told = books.claim(
+            row.entry, ["item.withheld"], subject=row.item, outcome=row.cause, recipient=None,
+            time=exact(row.at),
+        )  # fmt: skip
+        assert told["content"] == {
+            "withheld": row.id, "rfa": row.rfa, "from": row.recipient, "case": row.reference,
+            "share": row.share, "why": parse_json(row.reasons), "exculpatory": row.exculpatory,
+            "reviewer": row.reviewer,
+        }  # fmt: skip
+        assert str(told["cause"]) in books.entries, "what kept it back is in no ledger"
+        assert row.reviewer != row.proposer
+    for row in books.rows(tables.withheld_reviews):
+        one = rows[row.withheld]
+        told = books.claim(
+            row.entry, ["withheld.reviewed"], subject=row.withheld, outcome=row.finding,
+            actor=row.actor, order=row.order_digest, cause=one.entry, recipient=None,
+            time=exact(row.at),
+        )  # fmt: skip
+        assert told["content"] == {"review": row.id, "reason": row.reason.decode()}
+        assert row.actor != one.proposer
 
 
 def _sets(books: Books) -> None:

@@ -28,7 +28,18 @@ from gateway.exchange.rfa_messages import verify_rfa_message
 from gateway.kernel.encoding import b64url, canonical_json, parse_json, sha256, un_b64url
 from gateway.kernel.signing import KeySigner, check_signature, thumbprint, verify
 from gateway.policy import load, to_json
-from gateway.web.api import about, facts, inbox, overview, policy, review, rfas, shares, uploads
+from gateway.web.api import (
+    about,
+    facts,
+    inbox,
+    overview,
+    policy,
+    review,
+    rfas,
+    shares,
+    uploads,
+    withheld,
+)
 from tests.vectors import ROOT
 
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -190,7 +201,7 @@ def test_every_route_is_documented() -> None:
     text = (ROOT / "docs" / "formats" / "messages.md").read_text(encoding="utf-8")
     section = text.split("## 10. Endpoints")[1].split("### Admin port")[0]
     said = {match.split("?")[0] for match in re.findall(r"`((?:[A-Z]+) /v1/[^`]*)`", section)}
-    modules = (about, facts, inbox, overview, policy, review, rfas, shares, uploads)
+    modules = (about, facts, inbox, overview, policy, review, rfas, shares, uploads, withheld)
     routes = (route for module in modules for route in module.routes)
     known = {
         re.sub(r"\{(\w+):[^}]*\}", r"{\1}", f"{route.method} {route.path}")

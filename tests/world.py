@@ -79,6 +79,7 @@ STAFF = {
     "liaison": (Role.SOURCE_LIAISON,),
     "author1": (Role.POLICY_AUTHOR,),
     "author2": (Role.POLICY_AUTHOR,),
+    "reviewer": (Role.DISCLOSURE_REVIEWER,),
 }
 
 

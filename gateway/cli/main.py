@@ -17,6 +17,7 @@ from gateway.cli import (
     setup,
     share,
     team,
+    withheld,
 )
 from gateway.cli.demo.command import demo
 
@@ -39,6 +40,7 @@ app.command()(overview.approvals)
 app.command()(overview.status)
 app.command()(overview.watch)
 app.add_typer(rfa.app, name="rfa")
+app.add_typer(withheld.app, name="withheld")
 app.add_typer(facts.app, name="facts")
 app.add_typer(facts.item, name="item")
 facts.item.command()(derivation.derive)

@@ -35,8 +35,19 @@ def approvals(
         {"share": row["rfa"], "missing": "confirmation", "yours": "confirm", "expires": ""}
         for row in found["confirm"]
     ]
-    data = {"held": held, "confirm": found["confirm"]}
+    rows += [
+        {
+            "share": row["withheld"],
+            "missing": "review",
+            "yours": "review" if row["yours"] else "",
+            "expires": "",
+        }
+        for row in found["review"]
+    ]
+    data = {"held": held, "confirm": found["confirm"], "review": found["review"]}
     show_table(data, "Waiting for approval", rows, as_json=json)
+    for row in found["review"][:1] if not json else []:
+        note(f"next: gateway withheld review {row['withheld']} --finding upheld --reason TEXT")
     for row in held[:1] if not json else []:
         for what in row["yours"]:
             kind, _, role = what.partition(":")
@@ -57,6 +68,15 @@ def status(as_: Path = As, json: bool = Json) -> None:
 
     found, names = run(with_session(as_, work))
     rows = [
+        {
+            "what": row["withheld"],
+            "authority": names.get(row["recipient"], row["recipient"]),
+            "state": "KEPT BACK",
+            "waits for": row["waits_for"] + ("" if row["reviewer"] else " (NO REVIEWER)"),
+        }
+        for row in found["withheld"]
+    ]
+    rows += [
         {
             "what": row["rfa"],
             "authority": names.get(row["authority"], row["authority"]),
@@ -100,6 +120,8 @@ def status(as_: Path = As, json: bool = Json) -> None:
 def _warn(found: dict[str, Any]) -> None:
     if found["quarantine"]:
         note(f"read-only quarantine: {found['quarantine']}")
+    if found["withheld"]:
+        note(f"exculpatory items kept back, unreviewed or to be offered: {len(found['withheld'])}")
     for share, why in found["stuck"].items():
         note(f"release of {share} is stuck: {why}")
     note(f"the directory expires on {found['directory_expires'][:10]}")

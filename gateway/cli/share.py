@@ -88,11 +88,10 @@ def release(
                 progress(1)
         return made
 
-    _show_each(
-        run(with_session(as_, work)),
-        lambda made: f"share {made['share']} is {made['state']}",
-        as_json=json,
-    )
+    made = run(with_session(as_, work))
+    _show_each(made, lambda one: f"share {one['share']} is {one['state']}", as_json=json)
+    for kept in sorted({name for one in made for name in one["withheld_unreviewed"]}):
+        note(f"kept back on the same RFA or case, and not reviewed: {kept}")
 
 
 @app.command("approve")

@@ -60,6 +60,7 @@ from gateway.exchange.share_acts import (
     Release,
     ReleaseItem,
 )
+from gateway.exchange.withheld_acts import ReviewWithheld
 from gateway.kernel.encoding import hex_sha256, sha256
 from gateway.kernel.errors import ForbiddenError, MalformedError
 
@@ -107,6 +108,7 @@ __all__ = [
     "Release",
     "ReleaseItem",
     "ReopenRfa",
+    "ReviewWithheld",
     "RfaAct",
     "SignOffPolicy",
     "StrikeRfa",
@@ -152,6 +154,7 @@ Act: TypeAlias = (
     | EndAttestation
     | Amend
     | Derive
+    | ReviewWithheld
     | Declare
     | ActivatePolicy
     | PreviewPolicy
@@ -201,6 +204,7 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
     EndAttestation: (_ATTESTERS, True),
     Amend: (frozenset({Role.SOURCE_LIAISON, Role.LEGAL_ADVISER}), True),
     Derive: (_SHARER, True),
+    ReviewWithheld: (frozenset({Role.DISCLOSURE_REVIEWER}), True),
     Declare: (frozenset({Role.RFA_OFFICER, Role.COMPLIANCE}), True),
     ActivatePolicy: (_ACTIVATORS, True),
     PreviewPolicy: (_ACTIVATORS | _SIGNING_OFF | {Role.COMPLIANCE}, True),

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     SHARE_TERMS_SIGNED = "share.terms_signed"
     ITEM_AMENDED = "item.amended"
     ITEM_DERIVED = "item.derived"
+    ITEM_WITHHELD = "item.withheld"
+    WITHHELD_REVIEWED = "withheld.reviewed"
     FACT_ATTESTED = "fact.attested"
     FACT_ENDED = "fact.ended"
     RFA_RECEIVED = "rfa.received"

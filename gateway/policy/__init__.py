@@ -1,5 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
+from gateway.policy.alone import Denial, denied_alone
 from gateway.policy.applied import Applied, apply, as_recorded, facts_of
 from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
@@ -67,6 +68,7 @@ __all__ = [
     "Circumstances",
     "Clearance",
     "Decision",
+    "Denial",
     "Effect",
     "Expectation",
     "Explanation",
@@ -93,6 +95,7 @@ __all__ = [
     "check_codes",
     "check_invariants",
     "decide_all",
+    "denied_alone",
     "differences",
     "explain",
     "explain_to_recipient",

@@ -70,6 +70,37 @@ def _chain(links: Mapping[str, Derivative], item: str) -> list[Derivative]:
     return chain
 
 
+def kin(conn: Connection, items: Collection[str]) -> dict[str, set[str]]:
+    """Return each item with what it was made from and what was made from it, directly or not.
+
+    Not what else was made from its original: that may lack just what the item holds.
+    """
+    known, wanted = set(items), set(items)
+    up: dict[str, str] = {}
+    while wanted:
+        near = derivatives.c.item.in_(wanted) | derivatives.c.original.in_(wanted)
+        query = select(derivatives.c.item, derivatives.c.original).where(near)
+        up |= {row.item: row.original for row in conn.execute(query)}
+        wanted = {*up, *up.values()} - known
+        known |= wanted
+    found = {item: {item} for item in items}
+    for one in known:
+        line = _line(up, one)
+        for above in line & set(found):
+            found[above].add(one)
+        if one in found:
+            found[one] |= line
+    return found
+
+
+def _line(up: Mapping[str, str], item: str) -> set[str]:
+    """Return an item and whatever it was made from."""
+    line = {item}
+    while (item := up.get(item, item)) not in line:
+        line.add(item)
+    return line
+
+
 def descended(conn: Connection, item: str) -> set[str]:
     """Return an item and everything that was made from it, directly or not."""
     known, wanted = {item}, {item}

@@ -359,7 +359,9 @@ withheld = Table(
     _id("item", ForeignKey("items.id")),
     _id("rfa", nullable=True),
     _id("recipient"),
+    Column("reference", String(128), nullable=False),
     _id("share", ForeignKey("shares.id"), nullable=True),
+    _id("proposer"),
     _word("cause"),
     _blob("reasons"),
     Column("exculpatory", Boolean, nullable=True),
@@ -501,6 +503,7 @@ Index("ix_declared_item", declared.c.item)
 Index("ix_derivatives_original", derivatives.c.original)
 Index("ix_withheld_rfa", withheld.c.rfa)
 Index("ix_withheld_item", withheld.c.item)
+Index("ix_withheld_recipient", withheld.c.recipient, withheld.c.reference)
 Index("ix_policy_bundles_digest", policy_bundles.c.digest)
 
 # --- ledger -------------------------------------------------------------------------------------

@@ -15,7 +15,18 @@ from prometheus_client import Counter, Histogram, generate_latest
 from gateway import telemetry
 from gateway.kernel.errors import UnavailableError
 from gateway.store.engine import reachable
-from gateway.web.api import about, facts, inbox, overview, policy, review, rfas, shares, uploads
+from gateway.web.api import (
+    about,
+    facts,
+    inbox,
+    overview,
+    policy,
+    review,
+    rfas,
+    shares,
+    uploads,
+    withheld,
+)
 from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
 from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
 from gateway.web.openapi.document import document
@@ -49,7 +60,7 @@ def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Appli
     app[LIMITS] = Limits(requests_per_minute)
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
-    for module in (uploads, shares, rfas, facts, inbox, overview, policy, review, about):
+    for module in (uploads, shares, rfas, withheld, facts, inbox, overview, policy, review, about):
         app.add_routes(module.routes)
     app[about.DOCUMENT] = json.dumps(document(routes_of(app)), ensure_ascii=False).encode()
     app.cleanup_ctx.append(_running)

@@ -20,6 +20,7 @@ from gateway.policy import Clearance, Decision, Outcome, missing
 from gateway.store import shares
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
+from gateway.workflows import withhold
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.standing import (
     STEP,
@@ -117,4 +118,5 @@ def _redecide(
             order=signed.order.digest,
             at=now,
         )
+        withhold.denied(gateway, tx, share, package, ruling, entry, signed, now)
     return answer_about(tx.conn, share.id, ruling)

@@ -13,7 +13,7 @@ from gateway.policy import PolicySet
 from gateway.store import facts
 from gateway.store.facts import Attestation
 from gateway.store.writer import Transaction
-from gateway.workflows import derive, suspend
+from gateway.workflows import derive, suspend, withhold
 from gateway.workflows.decide import item_facts
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.standing import authority
@@ -106,6 +106,8 @@ def amend(gateway: Gateway, signed: Signed, item: str) -> Answer:
                 content={"before": act.before, "after": after, "evidence": plain(act.evidence)},
             )
         )
+        if act.facts.get(withhold.EXCULPATORY) is True:
+            withhold.marked(gateway, tx, signed, item, entry)
         return {"item": item, "facts": after, "entry": entry}
 
     answer = perform(gateway, signed, work, creates=act.id)

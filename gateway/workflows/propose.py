@@ -1,5 +1,7 @@
 """Before a release: a package is made, proposed to one authority, decided."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from gateway.exchange.acts import (
@@ -10,6 +12,7 @@ from gateway.exchange.acts import (
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.rfas import ANSWERABLE
 from gateway.exchange.shares import State
+from gateway.exchange.withheld_acts import Cause
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     ConflictError,
@@ -17,7 +20,9 @@ from gateway.kernel.errors import (
 )
 from gateway.kernel.time import spell
 from gateway.store import rfas, servings, shares, signed_terms, uploads
+from gateway.store.offers import Occasion
 from gateway.store.writer import Transaction
+from gateway.workflows import withhold
 from gateway.workflows.decide import check_suite, rule
 from gateway.workflows.gateway import (
     Answer,
@@ -59,9 +64,16 @@ def make_package(gateway: Gateway, signed: Signed) -> Answer:
                 items=act.items,
             )
         )
+        if act.basis.rfa is not None:
+            at = withhold.of_rfa(rfas.get(tx.conn, act.basis.rfa))
+            withhold.omitted(gateway, tx, _left_out(at, signed, entry, now), act.items)
         return {"package": act.id, "entry": entry}
 
     return perform(gateway, signed, work, creates=act.id)
+
+
+def _left_out(at: Occasion, signed: Signed, entry: str, now: datetime) -> withhold.Origin:
+    return withhold.Origin(at, Cause.OMITTED, signed.actor.id, entry, signed, now)
 
 
 def _check_rfa(conn: Connection, act: MakePackage) -> None:
@@ -94,10 +106,14 @@ def propose(gateway: Gateway, signed: Signed) -> Answer:
         entry = tx.record(
             entry_about(Kind.SHARE_PROPOSED, signed, now, act.share, package, digest, ruling)
         )
-        shares.propose(
+        share = shares.propose(
             tx.conn, act, signed.actor.id, signed.order.digest, STEP[ruling.outcome], entry, now
         )
         shares.keep_decision(tx.conn, act.share, "propose", ruling.json(), [*ruling.facts], now)
+        withhold.denied(gateway, tx, share, package, ruling, entry, signed, now)
+        if package.basis.rfa is None:
+            at = Occasion(share.recipient, package.basis.case, None)
+            withhold.omitted(gateway, tx, _left_out(at, signed, entry, now), package.items)
         return answer_about(tx.conn, act.share, ruling)
 
     return perform(gateway, signed, work, creates=act.share)

@@ -18,6 +18,7 @@ from gateway.policy import Outcome
 from gateway.store import orders, releases, shares, uploads
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
+from gateway.workflows import withheld, withhold
 from gateway.workflows.decide import check_suite
 from gateway.workflows.gateway import (
     Answer,
@@ -76,6 +77,7 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         if permitted:
             case = package.basis.case
             releases.keep(tx.conn, share.id, share.recipient, case, ruling.given)
+        withhold.denied(gateway, tx, share, package, ruling, entry, signed, now)
         return answer_about(tx.conn, share.id, ruling)
 
     answer = perform(gateway, signed, work)
@@ -83,7 +85,10 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         raise ForbiddenError(f"the share is not permitted any more; it is {answer.get('state')}")
     finish(gateway, act.share)
     with gateway.engine.connect() as conn:
-        return {**answer, "state": shares.get(conn, act.share).state.value}
+        share = shares.get(conn, act.share)
+        at = withhold.occasion(conn, shares.package(conn, share.package), share.recipient)
+        waiting = withheld.unreviewed(conn, at)
+        return {**answer, "state": share.state.value, "withheld_unreviewed": waiting}
 
 
 def _released_before(conn: Connection, share: Share, signed: Signed) -> bool:

@@ -30,6 +30,7 @@ from gateway.exchange.entries import OF_STEP, Entry
 from gateway.exchange.messages import About
 from gateway.exchange.rfas import Step, advance
 from gateway.exchange.shares import RELEASED
+from gateway.exchange.withheld_acts import Cause
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import (
     ConflictError,
@@ -40,17 +41,21 @@ from gateway.kernel.errors import (
 from gateway.store import orders, rfas, shares, uploads
 from gateway.store.rfas import Rfa
 from gateway.store.writer import Transaction
-from gateway.workflows import suspend
+from gateway.workflows import suspend, withhold
 from gateway.workflows.gateway import Answer, Gateway, Signed, perform, read_act
 from gateway.workflows.post import tell
 from gateway.workflows.request import check_parent, told
 from gateway.workflows.standing import authority
+from gateway.workflows.withheld import check_settled
 
 PAPER = "paper"
 """The origin of an RFA that two persons entered from paper."""
 
 _RULED = frozenset({Step.ADMIT, Step.REFUSE, Step.DECLINE, Step.REOPEN})
 """The steps after which what answers the RFA is decided again."""
+
+_ENDS = frozenset({Step.ANSWER, Step.DECLINE})
+"""The steps after which what was packed and not offered counts as kept back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ def act_on(gateway: Gateway, signed: Signed, rfa_id: str) -> Answer:
         rfa = rfas.get(tx.conn, rfa_id)
         advance(rfa.state, step)  # what its state forbids is said before anything else
         at = Occasion(tx.conn, gateway, signed, rfa, now)
-        return _make(at, tx, step, move(at, act))
+        answer = _make(at, tx, step, move(at, act))
+        if step in _ENDS:
+            at_all, by = withhold.of_rfa(rfa), signed.actor.id
+            entry = str(answer["entry"])
+            origin = withhold.Origin(at_all, Cause.NOT_OFFERED, by, entry, signed, now)
+            withhold.not_offered(gateway, tx, origin)
+        return answer
 
     answer = perform(gateway, signed, work, creates=step_id)
     if step in _RULED:
@@ -236,6 +247,7 @@ def _extend(at: Occasion, act: ExtendRfa) -> Move:
 
 def _answer(at: Occasion, act: AnswerRfa) -> Move:
     """Answer. What it names must have been released to this authority, for this RFA."""
+    check_settled(at.conn, at.rfa.id)
     released = {s.id for s in shares.in_states(at.conn, RELEASED, rfa=at.rfa.id)}
     missing = set(act.shares) - released
     if missing:
@@ -261,6 +273,7 @@ def _reopen(at: Occasion, act: ReopenRfa) -> Move:
 
 
 def _close(at: Occasion, _: CloseRfa) -> Move:
+    check_settled(at.conn, at.rfa.id)
     return Move(about=About.RFA_CLOSED if told(at.rfa) else None)
 
 

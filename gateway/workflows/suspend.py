@@ -21,6 +21,7 @@ from gateway.policy import Outcome, stricter
 from gateway.store import shares, suspensions
 from gateway.store.shares import Share
 from gateway.store.writer import Transaction
+from gateway.workflows import withhold
 from gateway.workflows.decide import Ruling
 from gateway.workflows.gateway import Answer, Gateway
 from gateway.workflows.post import tell
@@ -155,6 +156,7 @@ def _redecide(gateway: Gateway, tx: Transaction, share: Share, done: Swept, now:
     digest = shares.keep_decision(tx.conn, share.id, "change", ruling.json(), [*ruling.facts], now)
     entry = tx.record(entry_about(Kind.SHARE_DECIDED, None, now, share.id, package, digest, ruling))
     shares.step(tx.conn, share.id, made, actor=None, entry=entry, order=None, at=now)
+    withhold.denied(gateway, tx, share, package, ruling, entry, None, now)
     done.redecided += 1
 
 

@@ -15,7 +15,7 @@ from gateway.kernel.time import spell
 from gateway.store import rfas, shares
 from gateway.store.rfas import Rfa
 from gateway.store.shares import Share
-from gateway.workflows import suspend
+from gateway.workflows import suspend, withheld
 from gateway.workflows.decide import Ruling
 from gateway.workflows.gateway import Answer, Gateway, Signed
 from gateway.workflows.standing import answer_about, decide_again
@@ -52,7 +52,8 @@ def approvals(gateway: Gateway, signed: Signed) -> Answer:
             for rfa in rfas.listed(conn, states=[RfaState.RECORDED])
             if _may_confirm(conn, rfa, signed.actor)
         ]
-    return {"held": found, "confirm": confirm}
+        review = withheld.reviewable(conn, signed.actor)
+    return {"held": found, "confirm": confirm, "review": review}
 
 
 def _ruling(gateway: Gateway, conn: Connection, share: Share, now: datetime) -> Ruling | None:
@@ -94,12 +95,14 @@ def status(gateway: Gateway) -> Answer:
         )
         open_shares: list[Json] = [_share(gateway, conn, share, now) for share in waiting]
         ending = _ending(conn, now)
+        kept_back = withheld.waiting(gateway, conn)
     stuck: dict[str, Json] = dict(gateway.stuck)
     return {
         "rfas": open_rfas,
         "shares": open_shares,
         "expiring": ending,
         "suspended": suspend.listed(gateway)["suspended"],
+        "withheld": kept_back,
         "stuck": stuck,
         "quarantine": gateway.quarantine,
         "directory_expires": spell(gateway.sets.directory.expires),

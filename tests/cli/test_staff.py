@@ -215,6 +215,38 @@ def test_a_hold_is_seen_cleared_and_released_by_command_line(desk: Desk) -> None
     desk("liaison", "item", "amend", item, "--document", paper, "--set", "consent.status=granted")
 
 
+def test_what_is_kept_back_is_listed_and_reviewed(desk: Desk) -> None:
+    package, item = push(desk, status="refused")
+    assert desk("sharer", "share", "propose", package, "xb-prosecutor")["state"] == "denied"
+    assert desk("sharer", "status")["withheld"] == [], "nobody called it exculpatory"
+    paper = desk.file("paper.pdf", "what the defence asked for")
+    desk("liaison", "item", "amend", item, "--document", paper, "--set", "exculpatory=true")
+    (one,) = desk("officer", "withheld", "list", "--open")["withheld"]
+    assert (one["item"], one["cause"], one["due"]) == (item, "denied", True)
+    assert "KEPT BACK" in desk.text("sharer", "status")
+    assert one["why"]["rules"] == ["consent.refused"]
+    listed = desk.text("officer", "withheld", "list")
+    assert one["withheld"] in listed
+    assert "denied" in listed
+    assert "review" in desk.text("reviewer", "approvals")
+    about = ("withheld", "review", one["withheld"], "--reason", "it names a source")
+    looked = desk("reviewer", *about, "--finding", "disclose", "--dry-run")
+    assert (looked["dry_run"], looked["due"]) == (True, True)
+    assert desk("reviewer", "approvals")["review"], "a dry run signs nothing"
+    assert "one of upheld, disclose" in desk("reviewer", *about, "--finding", "fine", expect=2)
+    desk("sharer", *about, "--finding", "upheld", expect=5)
+    assert "is reviewed: upheld" in desk.text("reviewer", *about, "--finding", "upheld")
+    assert desk("reviewer", "approvals")["review"] == []
+    desk("reviewer", *about, "--finding", "disclose", expect=7)
+    _, other = push(desk)
+    package, _ = push(desk)
+    assert desk("sharer", "share", "propose", package, "xb-prosecutor")["state"] == "proposed"
+    assert other not in str(desk("officer", "withheld", "list")), "a package of nobody's yet"
+    rfa = send(desk)
+    assert desk("officer", "rfa", "withheld", rfa) == {"rfa": rfa, "withheld": []}
+    desk("sharer", "rfa", "withheld", rfa, expect=5)
+
+
 def test_facts_are_attested_listed_and_ended(desk: Desk) -> None:
     paper = desk.file("review.txt", "The review of XB")
     made = desk(

@@ -173,6 +173,12 @@ GOOD: dict[str, dict[str, Any]] = {
         "recipient": None,
         "checks": [{"name": "values absent", "passed": True, "detail": "3 values, 0 found"}],
     },
+    "withheld.review": {
+        "id": ident("rvw", 1),
+        "withheld": ident("wth", 1),
+        "finding": "upheld",
+        "reason": "the same is in the statement that was shared",
+    },
     "declare": {
         "id": ident("dcl", 1),
         "file": DIGEST,

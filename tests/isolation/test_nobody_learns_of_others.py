@@ -20,11 +20,12 @@ from gateway.client.rfas import seal_for
 from gateway.client.session import Session, connect
 from gateway.client.trust import refresh_directory
 from gateway.envelope import unseal_bytes
-from gateway.exchange.acts import AskRfa
+from gateway.exchange.acts import AskRfa, ReviewWithheld
 from gateway.exchange.parties import Key, Party
 from gateway.exchange.receipts import Rung
+from gateway.exchange.withheld_acts import Finding
 from gateway.kernel.encoding import b64url, un_b64url
-from gateway.kernel.errors import GatewayError
+from gateway.kernel.errors import ForbiddenError, GatewayError
 from gateway.kernel.ids import new_id
 from tests.isolation.recorder import bodies, recording, taken_apart
 from tests.world import (
@@ -68,8 +69,11 @@ def needles(party: Party, mine: Party) -> set[bytes]:
 
 
 def ids_of_others(world: World, mine: str) -> set[bytes]:
-    """Return the ids of shares, messages and receipts that are not of the party *mine*."""
-    queries = (
+    """Return the ids of shares, messages and receipts that are not of the party *mine*.
+
+    And of what is kept back from anyone, *mine* included: items, records, reviews.
+    """
+    queries: tuple[tuple[str, tuple[str]], ...] = (
         ("SELECT id FROM shares WHERE recipient != ?", (mine,)),
         ("SELECT messages.id FROM messages WHERE recipient != ?", (mine,)),
         ("SELECT id FROM rfas WHERE authority != ?", (mine,)),
@@ -82,6 +86,10 @@ def ids_of_others(world: World, mine: str) -> set[bytes]:
             "SELECT id FROM receipts WHERE share IN (SELECT id FROM shares WHERE recipient != ?)",
             (mine,),
         ),
+    )
+    queries += tuple(
+        (f"SELECT {column} FROM {table} WHERE ? != ''", (mine,))
+        for table, column in (("withheld", "id"), ("withheld", "item"), ("withheld_reviews", "id"))
     )
     with sqlite3.connect(world.instance / "data" / "gateway.db") as db:
         return {row[0].encode() for sql, args in queries for row in db.execute(sql, args)}
@@ -122,6 +130,19 @@ async def request(world: World, code: str) -> str:
     return rfa
 
 
+async def keep_back(world: World, staff: Session, rfa: str, path: Path) -> None:
+    """Have exculpatory material denied to xa on its RFA, and have that reviewed."""
+    path.write_text("what is kept back")
+    about = source(path, consent__status="refused", exculpatory=True)
+    package, _ = await package_of(staff, [about], case="investigation of xa", rfa=rfa)
+    assert (await propose(staff, package, "xa"))["state"] == "denied"
+    async with session(world, "reviewer") as reviewer:
+        answer = (await reviewer.get(f"/v1/rfas/{rfa}/withheld")).json()
+        (kept,) = re.findall(r"wth_\w{26}", str(answer))
+        act = ReviewWithheld(new_id("rvw"), kept, Finding.UPHELD, "a reason that stays inside")
+        await reviewer.act(f"/v1/withheld/{kept}/review", act)
+
+
 async def ask_everything(endpoint: Session, share: str, foreign: list[str], out: Path) -> None:
     """Do all that an authority may do, and try what it may not."""
     await pull.inbox(endpoint, everything=True)
@@ -137,6 +158,7 @@ async def ask_everything(endpoint: Session, share: str, foreign: list[str], out:
         "/v1/suspensions",
         "/v1/attestations",
         "/v1/declarations",
+        "/v1/withheld",
         "/v1/events?after=0",
         "/v1/ledger/proof?index=99999",
         "/v1/inbox?after=x",
@@ -181,6 +203,10 @@ async def play(tmp: Path) -> tuple[World, list[bytes], list[bytes]]:
             mine = await request(world, "xa")
             await rfas.add(endpoint, mine, b"our reply", None)
             assert [m.about for m in await rfas.read(endpoint, mine)][-1] == "rfa.information"
+            await keep_back(world, staff, mine, tmp / "c.txt")
+            for rfa in (*theirs, mine):
+                with pytest.raises(ForbiddenError):
+                    await endpoint.get(f"/v1/rfas/{rfa}/withheld")
             for rfa in theirs:
                 with pytest.raises(GatewayError):
                     await endpoint.get(f"/v1/rfas/{rfa}")

@@ -38,6 +38,7 @@ from gateway.exchange.acts import (
     RecordRfa,
     RegisterRfa,
     ReleaseItem,
+    ReviewWithheld,
     SignOffPolicy,
     TellRfa,
     Wanted,
@@ -48,6 +49,7 @@ from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Role
 from gateway.exchange.receipts import Rung
 from gateway.exchange.rfa_acts import Check, CheckName, Crime
+from gateway.exchange.withheld_acts import Finding
 from gateway.kernel.encoding import canonical_json, digest_of
 from gateway.kernel.errors import ConflictError, GatewayError, TermsUnsignedError
 from gateway.kernel.ids import new_id
@@ -226,6 +228,26 @@ async def held(all_: Everyone) -> None:
     await facts(all_, item)
 
 
+async def kept_back(all_: Everyone) -> None:
+    """Propose what is denied and may speak for a suspect; a reviewer looks at it."""
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        files = [
+            source(all_.world.root / "small.txt", consent__status="refused", exculpatory=True),
+            source(all_.world.root / "big.bin"),
+        ]
+        package, _ = await package_of(releaser, files, case="case-denied")
+        assert (await propose(releaser, package, "xb"))["state"] == "denied"
+    (waits,) = (await all_.get("sharer", "/v1/status"))["withheld"]
+    (mine,) = (await all_.get("reviewer", "/v1/approvals"))["review"]
+    assert mine["withheld"] == waits["withheld"]
+    target = f"/v1/withheld/{mine['withheld']}/review"
+    act = ReviewWithheld(new_id("rvw"), mine["withheld"], Finding.UPHELD, "It was refused")
+    await all_.act("reviewer", target, act)
+    with suppress(ConflictError):
+        await all_.act("reviewer", target, msgspec.structs.replace(act, id=new_id("rvw")))
+    assert (await all_.get("officer", "/v1/withheld"))["withheld"][0]["review"]
+
+
 async def terms_signed(all_: Everyone) -> None:
     """Release a share whose terms an officer has to sign; it is served after that."""
     async with recorded(all_.world, "releaser", all_.seen) as releaser:
@@ -341,7 +363,17 @@ async def ruled(all_: Everyone) -> None:
 
 async def looked_at(all_: Everyone, rfa: str) -> None:
     """Read everything there is to read, with and without its body."""
-    staff = ("shares", "rfas", f"rfas/{rfa}", "attestations", "declarations", "approvals", "status")
+    kept = ("withheld", "withheld?open=1", f"rfas/{rfa}/withheld")
+    staff = (
+        *kept,
+        "shares",
+        "rfas",
+        f"rfas/{rfa}",
+        "attestations",
+        "declarations",
+        "approvals",
+        "status",
+    )
     cursors = ("suspensions", "events", "events?after=0", "events?after=999999&wait=1")
     ledger = ("checkpoint", "consistency?old=1&new=3", "entries", "proof?index=0")
     message = (await all_.get("xa", f"/v1/rfas/{rfa}"))["messages"][0]["id"]
@@ -391,6 +423,7 @@ async def test_every_operation_answers_what_the_document_says(everyone: Everyone
     rfa = await rfa_answered(everyone)
     await terms_signed(everyone)
     await held(everyone)
+    await kept_back(everyone)
     await abandoned(everyone)
     await suspended(everyone)
     await looked_at(everyone, rfa)

@@ -37,6 +37,7 @@ from gateway.exchange.acts import (
     Release,
     ReleaseItem,
     ReopenRfa,
+    ReviewWithheld,
     SignOffPolicy,
     StrikeRfa,
     TellRfa,
@@ -47,6 +48,7 @@ from gateway.exchange.manifest import Manifest, SealedItem, sign_manifest
 from gateway.exchange.parse import plain
 from gateway.exchange.parties import Role
 from gateway.exchange.rfa_acts import Check, CheckName, Crime
+from gateway.exchange.withheld_acts import Finding
 from gateway.kernel.encoding import Json, b64url, parse_json
 from gateway.kernel.ids import id_from_bytes
 from gateway.kernel.signing import KeySigner
@@ -127,6 +129,9 @@ ACTS: Mapping[type, object] = {
         ActivatePolicy(2, _MANIFEST, _SIGNATURES, _FILES),
         PreviewPolicy(_MANIFEST, _SIGNATURES, _FILES),
         SignOffPolicy(example_id("sgn"), _ONE, _TWO),
+        ReviewWithheld(
+            example_id("rvw"), example_id("wth"), Finding.UPHELD, "It names a protected witness"
+        ),
         Declare(
             example_id("dcl"),
             _ONE,

@@ -1,6 +1,14 @@
 """The operations on RFAs, facts and declared history, and those that say what stands where."""
 
-from gateway.exchange.acts import Amend, Attest, Declare, Derive, EndAttestation, RecordRfa
+from gateway.exchange.acts import (
+    Amend,
+    Attest,
+    Declare,
+    Derive,
+    EndAttestation,
+    RecordRfa,
+    ReviewWithheld,
+)
 from gateway.web.openapi.operation import Caller, Operation, Success, Tag, number
 from gateway.web.polls import MAX_WAIT
 from gateway.workflows.rfa import MOVES
@@ -80,6 +88,44 @@ RFAS = (
         (Success(201, "The step is done.", "RfaMoved"),),
         (422,),
         acts=tuple(MOVES),
+    ),
+)
+
+WITHHELD = (
+    Operation(
+        "GET",
+        "/v1/rfas/{rfa}/withheld",
+        "listRfaWithheld",
+        Tag.WITHHELD,
+        "List what is kept back from the authority of an RFA, and why",
+        Caller.DISCLOSURE,
+        (Success(200, "What is kept back.", "RfaWithheldList"),),
+        (403,),
+    ),
+    Operation(
+        "GET",
+        "/v1/withheld",
+        "listWithheld",
+        Tag.WITHHELD,
+        "List what is kept back from authorities",
+        Caller.DISCLOSURE,
+        (Success(200, "What is kept back.", "WithheldList"),),
+        (403,),
+        parameters=(number("open", "1 for what waits for a review or must be offered.", 1),),
+    ),
+    Operation(
+        "POST",
+        "/v1/withheld/{withheld}/review",
+        "reviewWithheld",
+        Tag.WITHHELD,
+        "Review that an item is kept back",
+        Caller.MECHANISM,
+        (Success(201, "It is reviewed.", "WithheldReviewed"),),
+        text=(
+            "Not by who packed or proposed the item, or left it out (403), and once (409). What must be "
+            "disclosed stays on the list as such until its authority was offered it in some form."
+        ),
+        acts=(ReviewWithheld,),
     ),
 )
 

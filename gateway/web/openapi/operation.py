@@ -26,6 +26,10 @@ class Caller(StrEnum):
     SIGNING = "of the share's authority, a person with role officer"
     OWNER = "persons and services of the RFA's authority, and of the mechanism"
     MEMBER = "persons and services of the mechanism and of authorities"
+    DISCLOSURE = (
+        "persons and services of the mechanism with role compliance, disclosure_reviewer, "
+        "legal_adviser or rfa_officer"
+    )
     UPLOADER = "who began the upload"
 
 
@@ -36,6 +40,7 @@ class Tag(StrEnum):
     SHARES = "Packages and shares"
     PULL = "Inbox and pull"
     RFAS = "RFAs"
+    WITHHELD = "What is kept back"
     FACTS = "Facts and history"
     POLICY = "Policy sets"
     OVERVIEW = "What stands where"

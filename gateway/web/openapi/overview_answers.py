@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.exchange.rfas import State as RfaState
 from gateway.exchange.shares import State as ShareState
+from gateway.exchange.withheld_acts import Cause
 from gateway.policy import Outcome
 from gateway.web.openapi.answers import Answer
 from gateway.web.openapi.share_answers import ShareDecided
@@ -69,11 +70,24 @@ class RfaWaiting(Answer, frozen=True):
     waits_for: str
 
 
+class Reviewable(Answer, frozen=True):
+    """An item kept back that the caller could review; *yours* if she was named for it."""
+
+    withheld: str
+    item: str
+    rfa: str | None
+    recipient: str
+    cause: Cause
+    since: str
+    yours: bool
+
+
 class Approvals(Answer, frozen=True):
-    """Held shares, and RFAs from paper that the caller could confirm."""
+    """Held shares, RFAs from paper that the caller could confirm, and what she could review."""
 
     held: tuple[Held, ...]
     confirm: tuple[RfaWaiting, ...]
+    review: tuple[Reviewable, ...]
 
 
 class ShareWaiting(Answer, frozen=True):
@@ -142,6 +156,18 @@ class ShareExpiring(Answer, frozen=True):
     expires: str
 
 
+class WithheldWaiting(Answer, frozen=True):
+    """An item kept back that waits for its review, or must be offered, and for whom it waits."""
+
+    withheld: str
+    item: str
+    rfa: str | None
+    recipient: str
+    reviewer: str | None
+    since: str
+    waits_for: str
+
+
 class Standing(Answer, frozen=True):
     """Everything that is open. *expiring* are shares that end within 14 days; *stuck* says of shares why
     their release could not be finished.
@@ -151,6 +177,7 @@ class Standing(Answer, frozen=True):
     shares: tuple[ShareWaiting, ...]
     expiring: tuple[ShareExpiring, ...]
     suspended: tuple[Suspended, ...]
+    withheld: tuple[WithheldWaiting, ...]
     stuck: dict[str, str]
     quarantine: str | None
     directory_expires: str

@@ -23,6 +23,7 @@ from gateway.web.openapi import (
     policy_answers,
     rfa_answers,
     share_answers,
+    withheld_answers,
 )
 from gateway.web.openapi.shapes import EXCEPTIONS, FACT, LISTS, NUMBERS, TEXTS, Schema
 
@@ -35,6 +36,7 @@ _MODULES = (
     fact_answers,
     overview_answers,
     policy_answers,
+    withheld_answers,
 )
 _ANSWERS = [
     kind

@@ -86,6 +86,14 @@ class ShareDecided(Answer, frozen=True):
     decision: Decision
 
 
+class ShareReleased(ShareDecided, frozen=True):
+    """A share that was released. *withheld_unreviewed* are exculpatory items that its authority does
+    not get on the same RFA or case, and that nobody has reviewed.
+    """
+
+    withheld_unreviewed: tuple[str, ...]
+
+
 class ShareEvent(Answer, frozen=True):
     """One step in a share's life. *actor* is null for what the gateway does by itself."""
 

@@ -200,7 +200,7 @@ SHARES = (
         Tag.SHARES,
         "Release a share, and carry it through until it is available",
         Caller.MECHANISM,
-        (Success(200, "It is available.", "ShareDecided"),),
+        (Success(200, "It is available.", "ShareReleased"),),
         (422,),
         text="403 also if it is not permitted any more.",
         acts=(Release,),

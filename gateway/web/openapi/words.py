@@ -39,6 +39,7 @@ TAGS: Mapping[Tag, str] = {
     Tag.SHARES: "One package for one authority: what is decided, approved, released and recalled.",
     Tag.PULL: "What an authority's endpoint does: read, pull, verify, acknowledge.",
     Tag.RFAS: "Requests for assistance: sent by authorities, worked on by the mechanism's officers.",
+    Tag.WITHHELD: "Which items an authority does not get, why, and who looked at it. Authorities see none of it.",
     Tag.FACTS: "What policy rests on, stated by order; and what happened before there was a gateway.",
     Tag.POLICY: "The rules in force: who signed them, what they would change, and what was decided by them.",
     Tag.OVERVIEW: "For the mechanism's people: what is open, what it waits for, what could go to whom.",

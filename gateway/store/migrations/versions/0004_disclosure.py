@@ -75,7 +75,9 @@ def upgrade() -> None:
     sa.Column('item', sa.String(length=40), nullable=False),
     sa.Column('rfa', sa.String(length=40), nullable=True),
     sa.Column('recipient', sa.String(length=40), nullable=False),
+    sa.Column('reference', sa.String(length=128), nullable=False),
     sa.Column('share', sa.String(length=40), nullable=True),
+    sa.Column('proposer', sa.String(length=40), nullable=False),
     sa.Column('cause', sa.String(length=64), nullable=False),
     sa.Column('reasons', sa.LargeBinary(), nullable=False),
     sa.Column('exculpatory', sa.Boolean(), nullable=True),
@@ -87,6 +89,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_withheld'))
     )
     op.create_index('ix_withheld_item', 'withheld', ['item'], unique=False)
+    op.create_index('ix_withheld_recipient', 'withheld', ['recipient', 'reference'], unique=False)
     op.create_index('ix_withheld_rfa', 'withheld', ['rfa'], unique=False)
     op.create_table('withheld_reviews',
     sa.Column('withheld', sa.String(length=40), nullable=False),
