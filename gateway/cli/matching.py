@@ -45,7 +45,7 @@ def match(
         with explained():
             _write(out, table)
     if items or json:
-        text = [_folded(line) for line in table]
+        text = [_folded(line) for line in table] if items else table
         show_table(rows, "What the rules say of every item", text, as_json=json)
         return
     for outcome in _OUTCOMES:
