@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from gateway.client.authors import MANIFEST, read_files, read_signed
+from gateway.client.authors import MANIFEST, SIGNATURE, read_files, read_signed
 from gateway.client.session import Session
 from gateway.exchange.acts import ActivatePolicy, PreviewPolicy, SignOffPolicy
 from gateway.exchange.policy_acts import must_be_policy_files
 from gateway.exchange.policy_sets import read_manifest
-from gateway.kernel.encoding import Json, digest_of, is_hex_digest
+from gateway.kernel.encoding import Json, canonical_json, digest_of, is_hex_digest
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError, VerificationError
 from gateway.kernel.ids import new_id
+from gateway.kernel.signing import unverified_payload
 from gateway.policy import Loaded, load_files
 from gateway.policy.replay import differences
 
@@ -67,15 +68,21 @@ async def listed(session: Session) -> Answer:
 
 
 async def fetch(session: Session, number: int) -> Answer:
-    """Return a set with its signed manifest and files."""
-    return (await session.get(f"/v1/policy/sets/{number}")).json()
+    """Return a set with its signed manifest and files, and the signed manifest that is in force."""
+    one = (await session.get(f"/v1/policy/sets/{number}")).json()
+    in_force = (await listed(session))["in_force"]
+    if in_force in (None, number):
+        return {**one, "in_force": one["signed"] if in_force else None}
+    now = (await session.get(f"/v1/policy/sets/{in_force}")).json()
+    return {**one, "in_force": now["signed"]}
 
 
 def write(folder: Path, fetched: Answer) -> None:
     """Write a fetched set into a new folder: its files, to be edited and signed as a new set.
 
-    Its manifest is left out. It was in force once and never is again: the next set has a number and a
-    predecessor of its own. Raises MalformedError for names that are none of a policy folder's.
+    The manifest beside them is that of the set in force, whichever was fetched: the next set has its
+    number after that one and supersedes it. Raises MalformedError for names that are none of a policy
+    folder's.
     """
     files = fetched["files"]
     said = {str(name): str(text) for name, text in files.items()} if isinstance(files, dict) else {}
@@ -90,6 +97,10 @@ def write(folder: Path, fetched: Answer) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
+    if isinstance(fetched["in_force"], str):
+        signed = fetched["in_force"].encode()
+        (folder / MANIFEST).write_bytes(canonical_json(unverified_payload(signed)) + b"\n")
+        (folder / SIGNATURE).write_bytes(signed + b"\n")
 
 
 async def recompute(session: Session, name: str) -> Answer:
