@@ -136,8 +136,9 @@ def blobs_of(live: Running, item: str) -> list[Path]:
 
 
 def nothing_came_out(out: Path) -> bool:
-    """Tell whether no plaintext was written, under whatever name."""
-    return not [path for path in out.rglob("*") if path.is_file() and path.suffix != ".age"]
+    """Tell whether no plaintext was written, under whatever name; the terms are shown before that."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".age")
+    return not [path for path in files if not path.name.endswith(".terms.json")]
 
 
 async def refused_pull(world: World, share: str, out: Path) -> str:
