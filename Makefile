@@ -31,8 +31,9 @@ lint: $(VENV)/.dev ## Check form, types, layers, and the shipped policy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gateway policy check policies
-	$(BIN)/gateway policy test policies
+	$(BIN)/gateway policy fmt --check policies
+	$(BIN)/gateway policy check --strict policies
+	$(BIN)/gateway policy mutate policies
 	$(BIN)/gateway policy analyse policies
 
 long: $(VENV)/.dev ## Run the campaigns that take an hour

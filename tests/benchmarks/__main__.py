@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import decisions, entries, envelopes, reads, shares
+from tests.benchmarks import decisions, entries, envelopes, policies, reads, shares
 from tests.benchmarks.figures import FULL, QUICK, Absent, Figure, Plan
 
 Benchmark = Callable[[Plan, Path], Iterator[Figure | Absent]]
@@ -21,6 +21,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     reads.inbox,
     shares.fan_out,
     decisions.policy,
+    policies.verdicts,
+    policies.matrix,
 )
 
 

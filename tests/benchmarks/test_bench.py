@@ -29,6 +29,10 @@ LINES = (
     "propose to 3, sqlite, each, p99",
     "release to 3, sqlite, each, p99",
     "policy decisions",
+    "verdict at 10 rules",
+    "verdict at 50 rules",
+    "verdict at 1,000 rules",
+    "50 items x 200 jurisdictions",
 )
 
 
