@@ -19,7 +19,7 @@ UNSIGNED = 11  # exit code
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     world = build_world(tmp_path_factory.mktemp("terms"), ("xa",))
-    ask_for(world, "{terms: signed, expiry_days: 9}")
+    ask_for(world, "{terms: signed, expiry_days: 9}", begun=False)
     with serving(world):
         yield Desk(world)
 

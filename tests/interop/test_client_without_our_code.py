@@ -164,7 +164,9 @@ def build(root: Path, awk: str) -> tuple[World, Authority, str]:
         pytest.skip(f"{awk}: not installed, so the script is not tried with it")
     world = build_world(root / "world", ())
     ceremony.add_party(world.directory, "xa-prosecutor", "Xa", Kind.AUTHORITY, "XA", SUPPORTS)
-    ask_for(world, "{terms: signed, expiry_days: 30}", "{eq: [context.case, case-signed]}")
+    ask_for(
+        world, "{terms: signed, expiry_days: 30}", "{eq: [context.case, case-signed]}", begun=False
+    )
     world._member("xa-prosecutor", "Officer", (Role.OFFICER,), "xa-officer", person=True)
     authority = Authority(root / "authority", awk)
     service = enter(world, two_custodians(world), authority.run("keys"))

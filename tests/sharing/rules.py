@@ -1,7 +1,5 @@
 """Rules of a test's own, beside the shipped ones: the one place in which a world's policy is edited."""
 
-from pathlib import Path
-
 from tests.world import World
 
 FILE = "99-of-this-test.yaml"
@@ -15,17 +13,23 @@ _RULE = """rules:
 """
 
 
-def ask_for(world: World, terms: str, when: str = "{eq: [context.purpose, criminal]}") -> None:
-    """Have the policy folder ask for *terms* (YAML, in one line) from now on; reload it afterwards."""
-    folder = world.instance / world.config.policy / "rules"
-    _write(world, folder / FILE, _RULE.replace("{when}", when).replace("{terms}", terms))
+def ask_for(
+    world: World,
+    terms: str,
+    when: str = "{eq: [context.purpose, criminal]}",
+    *,
+    begun: bool = True,
+) -> None:
+    """Have the policy folder ask for *terms* (YAML, in one line) from now on; reload it afterwards.
+
+    A gateway that has not *begun* has no set in force, which the next one would supersede.
+    """
+    path = world.policy / "rules" / FILE
+    path.write_text(_RULE.replace("{when}", when).replace("{terms}", terms), encoding="utf-8")
+    world.sign_policy(untested=True, again=not begun)
 
 
 def ask_for_nothing(world: World) -> None:
     """Have the policy folder hold the shipped rules alone; reload it afterwards."""
-    (world.instance / world.config.policy / "rules" / FILE).unlink()
-
-
-def _write(world: World, path: Path, text: str) -> None:
-    assert path.is_relative_to(world.instance)
-    path.write_text(text, encoding="utf-8")
+    (world.policy / "rules" / FILE).unlink()
+    world.sign_policy(untested=True)
