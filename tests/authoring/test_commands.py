@@ -28,7 +28,8 @@ def folder(
     """Write a policy folder."""
     place.mkdir()
     shipped = ROOT / "policies" / "vocabulary.yaml"
-    jurisdiction = re.search("^  recipient.jurisdiction: .*\n", shipped.read_text(), re.MULTILINE)
+    one = r"^  recipient\.jurisdiction:.*\n(?:    .*\n)*"
+    jurisdiction = re.search(one, shipped.read_text(), re.MULTILINE)
     assert jurisdiction is not None
     (place / "vocabulary.yaml").write_text(VOCABULARY + jurisdiction.group())
     (place / "obligations.yaml").write_text(OBLIGATIONS)

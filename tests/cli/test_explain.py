@@ -12,20 +12,40 @@ from gateway.cli.main import app
 from gateway.cli.matching import harmless_cell
 from tests.world import PLAIN, World, build_world, serving
 
+# All that the shipped set reads of XD, which retains the death penalty and gave no assurance for the case.
 HELD = """
 context.mode: proactive
 context.purpose: criminal
+context.case: case-1
 context.today: 2026-05-01
+context.items_given: 2
+recipient.jurisdiction: XD
 recipient.competent: true
+recipient.crimes: [war_crimes]
 recipient.death_penalty: retained
 recipient.fair_trial: ok
+recipient.in_absentia: none
+recipient.torture_risk: low
+recipient.assurances: [specialty]
+recipient.data_protection: adequate
+recipient.arrangements: [confidentiality]
+item.product: evidence
+item.crimes: [war_crimes]
 item.consent.status: granted
 item.consent.scope: any
 item.consent.purposes: [criminal]
+item.consent.excluded: []
+item.consent.limits: []
+item.consent.no_death_penalty: false
+item.personal_data: ordinary
+item.originator_control: none
+item.lead_only: false
+item.tlp: AMBER
+item.police_codes: []
 item.has_embargo: false
 items:
-- {name: a.pdf, item.sgbv: false, item.witness_protected: false}
-- {name: b.pdf, item.sgbv: true, item.witness_protected: true, item.redacted: false}
+- {name: a.pdf, item.suite: pq, item.sgbv: false, item.witness_protected: false, item.identifies: []}
+- {name: b.pdf, item.suite: classic, item.sgbv: true, item.witness_protected: true, item.identifies: [victim]}
 """
 
 
@@ -40,7 +60,8 @@ def test_facts_of_several_items_are_explained_with_what_is_missing(tmp_path: Pat
     done = called("policy", "explain", str(facts), "--pdf", str(pdf))
     assert done.stdout.startswith("DENY")
     assert "a.pdf" in done.stdout
-    assert "- an assurance (death penalty) by the recipient's state" in done.stdout
+    assert "- ask the recipient's state for the assurance: death penalty\n" in done.stdout
+    assert "- deposit the item again under the post-quantum suite" in done.stdout
     assert pdf.read_bytes().startswith(b"%PDF")
     data = json.loads(called("policy", "explain", str(facts), "--json").stdout)
     assert data["outcome"] == data["explanation"]["outcome"] == "deny"
@@ -91,7 +112,7 @@ def test_a_share_is_explained_and_a_package_matched_at_the_command_line(served: 
     pdf = root / "page.pdf"
     text = called("share", "explain", share, "--pdf", str(pdf), *who).stdout
     assert f"share {share} for xd-prosecutor: decision 0, made to propose" in text
-    assert "an assurance (death penalty)" in text
+    assert "- ask the recipient's state for the assurance: death penalty\n" in text
     assert pdf.read_bytes().startswith(b"%PDF")
     told = called("share", "explain", share, "--recipient", "--json", *who).stdout
     assert json.loads(told) == {"outcome": "not available", "reasons": ["rights"]}
@@ -101,7 +122,8 @@ def test_a_share_is_explained_and_a_package_matched_at_the_command_line(served: 
     with (root / "m.csv").open(newline="") as handle:
         rows = {row["authority"]: row for row in csv.DictReader(handle)}
     assert rows["xd-prosecutor"]["outcome"] == "deny"
-    assert rows["xd-prosecutor"]["missing"].startswith("an assurance (death penalty)")
+    wanted = "ask the recipient's state for the assurance: death penalty"
+    assert rows["xd-prosecutor"]["missing"].startswith(wanted)
     assert rows["XE (none enrolled)"]["missing"] == "an authority of XE, enrolled in the directory"
     assert rows["xa-prosecutor"]["missing"] == ""
     grid = called("match", package, package, "--items", "--csv", str(root / "i.csv"), *who)

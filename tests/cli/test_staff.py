@@ -185,7 +185,10 @@ def test_a_hold_is_seen_cleared_and_released_by_command_line(desk: Desk) -> None
     package, item = push(desk, status="consult_first", sgbv="true")
     rows = {row["short"]: row for row in desk("sharer", "match", package)}
     assert rows["xa-prosecutor"]["outcome"] == "hold"
-    assert "consultation:source" in desk.text("sharer", "match", package)
+    assert rows["xa-prosecutor"]["obligations"]["consultation"] == ["source"]
+    assert "the agreement of the source, consulted" in rows["xa-prosecutor"]["ways"][0]
+    shown = desk.text("sharer", "match", package)
+    assert "consultation:" in shown and "source; handling:" in shown, "folded to the column"
     made = desk("sharer", "share", "propose", package, "xa-prosecutor", "xb-prosecutor")
     one, two = (m["share"] for m in made)
     queue = desk("legal", "approvals")["held"]

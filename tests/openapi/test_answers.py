@@ -144,6 +144,7 @@ async def everyone(tmp_path: Path) -> AsyncIterator[Everyone]:
     world.add_staff("second", Role.RFA_OFFICER)
     world.sign()
     ask_for(world, "{terms: signed, expiry_days: 9}", "{eq: [context.case, case-signed]}")
+    world.sign_policy(untested=True, again=True)  # the first set, which nobody has loaded yet
     (world.root / "big.bin").write_bytes(BIG)
     (world.root / "small.txt").write_bytes(b"Who gave the order?\n")
     async with running(world):
