@@ -45,7 +45,7 @@ def match(
         with explained():
             _write(out, table)
     if items or json:
-        text = [_folded(line) for line in table] if items else table
+        text = [one for line in table for one in _folded(line)] if items else table
         show_table(rows, "What the rules say of every item", text, as_json=json)
         return
     for outcome in _OUTCOMES:
@@ -92,14 +92,15 @@ def _grid(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [*lines.values()]
 
 
-def _folded(line: Mapping[str, str]) -> dict[str, str]:
-    """Return a line of the grid as a terminal has room for it: the authorities by outcome."""
+def _folded(line: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return a line of the grid as a terminal has room for it: one for each outcome, names whole."""
+    head = {name: line[name] for name in _HEAD}
     found = {name: said for name, said in line.items() if name not in _HEAD}
-    by_outcome = {
-        outcome: ", ".join(name for name, said in found.items() if said == outcome)
+    return [
+        {**head, "outcome": outcome, "authorities": ", ".join(names)}
         for outcome in _OUTCOMES
-    }
-    return {**{name: line[name] for name in _HEAD}, **by_outcome}
+        if (names := [name for name, said in found.items() if said == outcome])
+    ]
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -143,8 +143,12 @@ async def everyone(tmp_path: Path) -> AsyncIterator[Everyone]:
     world = build_world(tmp_path / "world", ("xa", "xb"))
     world.add_staff("second", Role.RFA_OFFICER)
     world.sign()
-    ask_for(world, "{terms: signed, expiry_days: 9}", "{eq: [context.case, case-signed]}")
-    world.sign_policy(untested=True, again=True)  # the first set, which nobody has loaded yet
+    ask_for(
+        world,
+        "{terms: signed, expiry_days: 9}",
+        "{eq: [context.case, case-signed]}",
+        begun=False,
+    )
     (world.root / "big.bin").write_bytes(BIG)
     (world.root / "small.txt").write_bytes(b"Who gave the order?\n")
     async with running(world):
