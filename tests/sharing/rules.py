@@ -24,8 +24,10 @@ def ask_for(world: World, terms: str, when: str = "{eq: [context.purpose, crimin
 def ask_for_nothing(world: World) -> None:
     """Have the policy folder hold the shipped rules alone; reload it afterwards."""
     (world.instance / world.config.policy / "rules" / FILE).unlink()
+    world.sign_policy(untested=True)
 
 
 def _write(world: World, path: Path, text: str) -> None:
     assert path.is_relative_to(world.instance)
     path.write_text(text, encoding="utf-8")
+    world.sign_policy(untested=True)
