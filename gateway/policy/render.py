@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.kernel.encoding import Json
 from gateway.policy.decide import ENGINE
+from gateway.policy.enforce import explain_unmet
 from gateway.policy.explain import About, Explanation, Given, Line, Owed, Said, failing
 from gateway.policy.obligations import Term, term_json
 from gateway.policy.wording import plain, which
@@ -26,8 +27,8 @@ def _text(all_: Explanation) -> Iterator[str]:
         yield f"- together the items leave no {kind} that all of them allow; nothing is left to permit"
     for owed in all_.obligations:
         yield from _owed(owed)
-    for kind, what in all_.unmet:
-        yield f"  unmet: {kind}: {', '.join(what)}"
+    for line in explain_unmet(dict(all_.unmet)).splitlines():
+        yield f"  unmet: {line.removeprefix('- ')}"
     for name, count in all_.lacking:
         yield f"  lacking: {name} ({count})"
     yield from map(_given, all_.clearances)

@@ -1,5 +1,6 @@
 """A recorded decision is explained as it was made; of every authority it is said what it lacks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from gateway.exchange.parties import Role
 from gateway.kernel.errors import ConflictError, ForbiddenError, NotFoundError
 from gateway.kernel.ids import new_id
+from gateway.policy import load
 from gateway.store import shares as store
 from tests.sharing.steps import amend, approve, attest, consult, proposed
 from tests.world import POLICIES, Running, World, package_of, propose, session, source
@@ -30,7 +32,7 @@ async def test_a_recorded_decision_is_explained_from_its_own_facts(live: Running
     assert rule["condition"]["recorded"] == "refused"
     assert group["names"] == [Path(name).name for name in group["names"]]
     (way,) = said["missing"]["ways"]
-    assert way[0] == "the source's consent in writing (granted)"
+    assert way[0] == "ask the source for its consent: granted"
     assert found["told"] == {"outcome": "not available", "reasons": ["consent"]}
     await amend(live.world, made.item, consent__status="granted")
     assert (await explained(live.world, made.share))["explanation"] == said, "what was then, was"
@@ -69,9 +71,11 @@ async def test_several_items_are_explained_in_groups(live: Running) -> None:
         made = await propose(sharer, package, "xa")
     said = (await explained(live.world, made["share"]))["explanation"]
     names = {tuple(group["names"]): group["outcome"] for group in said["groups"]}
-    assert names == {("a.txt", "b.txt"): "permit", ("c.txt",): "deny"}
+    assert names == {("a.txt", "b.txt"): "permit", ("c.txt",): "permit"}, "by the rules alone"
+    assert (said["outcome"], said["rules_say"]) == ("deny", "permit")
+    assert said["unmet"] == {"redact": ["witness_identity"]}
     ways = [what for way in said["missing"]["ways"] for what in way]
-    assert "a redacted derivative in the item's place, for c.txt" in ways
+    assert "a derivative without witness identity" in ways
 
 
 async def test_only_the_mechanism_reads_explanations_and_only_of_what_there_is(
@@ -87,17 +91,27 @@ async def test_only_the_mechanism_reads_explanations_and_only_of_what_there_is(
         await explained(live.world, made.share, 7)
 
 
-async def test_a_decision_of_a_set_that_is_not_at_hand_is_not_explained_by_another(
+async def test_a_decision_is_explained_by_the_set_that_made_it_and_by_no_other(
     live: Running,
 ) -> None:
     made = await proposed(live.world)
-    rules = live.world.instance / live.world.config.policy / "rules" / "99-new.yaml"
+    before = (await explained(live.world, made.share, 0))["explanation"]
+    rules = live.world.policy / "rules" / "99-new.yaml"
     rules.write_text(
         "rules: [{id: new, effect: deny, title: t, basis: b, when: {eq: [item.sgbv, true]}}]\n"
     )
+    signed = live.gateway.sets
+    folder = live.world.policy
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.yaml")}
+    live.gateway.sets = replace(signed, policy=load(files))  # as no gateway would: it is not kept
+    other = await proposed(live.world)
+    live.gateway.sets = signed
+    with pytest.raises(ConflictError, match="not kept; gateway share show"):
+        await explained(live.world, other.share, 0)
+    live.world.sign_policy(untested=True)
     assert live.reload() == []
-    with pytest.raises(ConflictError, match="not in force; gateway share show"):
-        await explained(live.world, made.share)
+    found = await explained(live.world, made.share, 0)
+    assert (found["explanation"], found["recomputed"]) == (before, True)
 
 
 async def test_a_match_names_every_jurisdiction_and_what_each_lacks(live: Running) -> None:
@@ -113,7 +127,7 @@ async def test_a_match_names_every_jurisdiction_and_what_each_lacks(live: Runnin
     assert {row["jurisdiction"] for row in found} == jurisdictions
     assert rows["xa-prosecutor"]["ways"] == []
     (way,) = rows["xb-prosecutor"]["ways"]
-    assert way == ["an assurance (death penalty) by the recipient's state, on file for the case"]
+    assert way == ["ask the recipient's state for the assurance: death penalty"]
     assert rows["XE"]["authority"] is None
     assert rows["XE"]["missing"] == {"enrolment": 1}
     assert rows["XE"]["ways"] == [["an authority of XE, enrolled in the directory"]]

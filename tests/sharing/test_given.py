@@ -14,7 +14,7 @@ from gateway.workflows.standing import decide_again
 from tests.sharing.steps import Proposed, outcome, proposed, pull_status, released, suspended
 from tests.world import Running, package_of, propose, recall, release, session, source
 
-MANY = "when: {all: [{gt: [context.items_given, 200]}"
+MANY = "{gt: [context.items_given, 200]}"
 
 
 def limit(live: Running, old: str, new: str) -> None:
@@ -23,6 +23,7 @@ def limit(live: Running, old: str, new: str) -> None:
     said = path.read_text()
     assert old in said
     path.write_text(said.replace(old, new))
+    live.world.sign_policy(untested=True)
     assert live.reload() == []
 
 

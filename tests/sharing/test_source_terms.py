@@ -20,6 +20,7 @@ def terms(live: Running, *said: str) -> None:
         for one in said
     ]
     (folder / "club.yaml").write_text(HEAD + ("".join(lines) or "  []\n"))
+    live.world.sign_policy(untested=True)
     assert live.reload() == []
 
 
