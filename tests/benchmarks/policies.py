@@ -57,6 +57,7 @@ class _Cedar:
 
     def __init__(self, rules: list[dict[str, Any]]) -> None:
         import cedarpy
+
         from gateway.authoring.cedar import policies, request
 
         permitting = [rule for rule in rules if rule["effect"] != "require"]
