@@ -9,6 +9,7 @@ import pytest
 from gateway.desk.explanation_pdf import page, told_page
 from gateway.desk.fonts import fonts_for, written
 from gateway.policy import apply, explain, explain_to_recipient, render_json
+from tests.policy.test_explain import CASES
 from tests.policy.test_policy import POLICY, small
 from tests.policy.test_ways import policy_of
 
@@ -43,7 +44,8 @@ SHARE = {
 
 
 def test_the_page_of_a_share_holds_rules_facts_and_digests() -> None:
-    facts = {"item.consent.status": "refused", "recipient.competent": False}
+    known = {**CASES[0][1], "item.consent.status": "refused", "recipient.competent": False}
+    facts = {path: fact for path, fact in known.items() if path != "item.consent.purposes"}
     text = text_of(page(asked(POLICY, [facts], ("note.pdf",), **SHARE)))
     for part in (
         "DENY",

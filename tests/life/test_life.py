@@ -401,15 +401,19 @@ def test_only_an_author_has_a_key_to_sign_with(world: World) -> None:
     assert add_key(world, "author1").public_key != author(world, "author1").public_key
 
 
-def test_a_fetched_set_is_written_without_its_manifest(driver: Driver) -> None:
+def test_a_fetched_set_is_written_beside_the_manifest_that_is_in_force(driver: Driver) -> None:
     shown = policy_sets.shown(driver.gateway, 1)
+    shown["in_force"] = shown["signed"]
     out = driver.world.root / "fetched"
     policies.write(out, shown)
     assert authors.read_files(out) == authors.read_files(driver.world.policy)
+    assert authors.read_signed(out) == authors.read_signed(driver.world.policy)
     with pytest.raises(ConflictError, match="exists already"):
         policies.write(out, shown)
     with pytest.raises(MalformedError, match="relative path"):
-        policies.write(driver.world.root / "evil", {"files": {"../../evil.yaml": "x: 1"}})
+        policies.write(
+            driver.world.root / "evil", {"files": {"../../evil.yaml": "x: 1"}, "in_force": None}
+        )
     assert issubclass(MalformedError, GatewayError)
 
 

@@ -385,5 +385,5 @@ def test_the_shipped_set_asks_for_an_assurance_and_never_for_another_person() ->
         if attribute.obtain is not None:
             assert not attribute.protected, path
     obtainable = {p for p, a in POLICY.vocabulary.attributes.items() if a.obtain is not None}
-    assert obtainable >= {"recipient.assurances", "item.consent.status", "item.redacted"}
+    assert obtainable >= {"recipient.assurances", "item.consent.status"}
     assert not obtainable & {"recipient.fair_trial", "recipient.competent"}
