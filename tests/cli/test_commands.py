@@ -141,9 +141,9 @@ def test_who_may_not_release_is_told_what_it_takes(world: World, share: str) -> 
 
 def test_an_authority_pulls_what_is_new_and_then_nothing(world: World, share: str) -> None:
     out = world.root / "out"
-    done = run_cli("pull", "new", "--out", str(out), "--as", str(world.folder("xa"))).stdout
-    assert "1 items verified" in done
-    assert "handling: AMBER" in done
+    done = run_cli("pull", "new", "--out", str(out), "--as", str(world.folder("xa")))
+    assert "1 items verified" in done.stdout
+    assert ": AMBER" in done.stderr, "its terms are shown before anything is fetched"
     assert (out / share / "deep" / "Zeuge №1.txt").read_text() == "what was seen"
     again = run_cli("pull", "new", "--out", str(out), "--as", str(world.folder("xa"))).stdout
     assert "nothing new" in again

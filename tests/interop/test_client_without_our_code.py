@@ -299,7 +299,7 @@ def test_a_pull_that_was_killed_goes_on_where_it_stopped(scene: Scene) -> None:
         command, cwd=authority.folder, env=authority.environment, start_new_session=True
     )
     part = authority.folder / "work" / share / "0.age"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not part.exists() or part.stat().st_size < 2 << 20:
         assert process.poll() is None and time.monotonic() < deadline, (
             "it ended before it was killed"
