@@ -237,6 +237,7 @@ def edit(live: Running, name: str, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+    live.world.sign_policy(untested=True)
     assert live.reload() == []
 
 
