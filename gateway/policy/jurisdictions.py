@@ -133,7 +133,8 @@ def register_json(register: Register) -> Json:
 
 def check_codes(register: Register, vocabulary: Vocabulary) -> None:
     """Check that every jurisdiction on file is one that the vocabulary knows. Raises MalformedError."""
-    known = vocabulary.attributes["recipient.jurisdiction"].values
+    attribute = vocabulary.attributes.get("recipient.jurisdiction")
+    known = attribute.values if attribute is not None else frozenset[str]()
     for code in register:
         if code not in known:
             hint = nearest(code, known)

@@ -293,7 +293,7 @@ def test_a_pull_that_was_killed_goes_on_where_it_stopped(scene: Scene) -> None:
     data = {"big.bin": random.Random(9).randbytes(12 << 20)}
     share = shared(scene, data, "--rationale", "Shows the chain of command", "--case", "case-3")
     conf = authority.folder / "sliced.conf"
-    conf.write_text((authority.folder / "endpoint.conf").read_text() + "slice=1048576\n")
+    conf.write_text((authority.folder / "endpoint.conf").read_text() + "slice=262144\n")
     command = ["/bin/sh", "endpoint.sh", "sliced.conf", "pull", share, "killed"]
     process = subprocess.Popen(
         command, cwd=authority.folder, env=authority.environment, start_new_session=True

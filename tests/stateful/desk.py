@@ -201,7 +201,9 @@ class Desk(RuleBasedStateMachine):
                 assert share.state == {"permit": "proposed", "hold": "held"}[outcome]
             elif share.state in OUT:
                 good = outcome == "permit" and share.to not in self.model.revoked
-                assert (share.id in names) is not (good and share.id not in stricter)
+                served = good and share.id not in stricter
+                why = [one for one in stopped if one["share"] == share.id]
+                assert (share.id in names) is not served, f"{share}: {outcome}, {why}"
 
     @initialize()
     def begin(self) -> None:
