@@ -272,28 +272,14 @@ def test_the_whole_exchange_is_done_without_our_code(scene: Scene) -> None:
     assert state(scene, share) == "recalled"
 
 
-def test_terms_are_shown_and_signed_by_an_officer_before_anything_is_fetched(scene: Scene) -> None:
-    authority = scene.authority
-    share = shared(scene, {"a": b"one"}, "--rationale", "r", "--case", "case-signed")
-    (authority.folder / "share").write_text(share + "\n")
-    said = authority.run("terms")
-    last = in_days(30)
-    for part in (f"terms of {share}:", '"terms":"signed"', last, "409 the terms are not signed"):
-        assert part in said
-    assert said.split()[-6:] == [share, "signed", share, "pulled", share, "verified"]
-    assert (authority.folder / "received" / share / "a").read_bytes() == b"one"
-    shown = scene.staff("sharer", "share", "show", share)
-    assert shown["terms_signed"]["actor"] == authority.said["person"]
-    assert shown["expires"] == last
-
-
 def test_a_pull_that_was_killed_goes_on_where_it_stopped(scene: Scene) -> None:
     """By `kill -9` in the middle; what had arrived is not asked for again."""
     authority = scene.authority
     data = {"big.bin": random.Random(9).randbytes(12 << 20)}
     share = shared(scene, data, "--rationale", "Shows the chain of command", "--case", "case-3")
     conf = authority.folder / "sliced.conf"
-    conf.write_text((authority.folder / "endpoint.conf").read_text() + "slice=262144\n")
+    plain = (authority.folder / "endpoint.conf").read_text().rstrip()
+    conf.write_text(f"{plain}\nslice=262144\n")
     command = ["/bin/sh", "endpoint.sh", "sliced.conf", "pull", share, "killed"]
     process = subprocess.Popen(
         command, cwd=authority.folder, env=authority.environment, start_new_session=True
@@ -313,6 +299,21 @@ def test_a_pull_that_was_killed_goes_on_where_it_stopped(scene: Scene) -> None:
     assert contents(authority.folder / "killed" / share) == data
     assert state(scene, share) == "verified"
     assert min(ranges(scene, share)[before:]) == kept, "something was asked for twice"
+
+
+def test_terms_are_shown_and_signed_by_an_officer_before_anything_is_fetched(scene: Scene) -> None:
+    authority = scene.authority
+    share = shared(scene, {"a": b"one"}, "--rationale", "r", "--case", "case-signed")
+    (authority.folder / "share").write_text(share + "\n")
+    said = authority.run("terms")
+    last = in_days(30)
+    for part in (f"terms of {share}:", '"terms":"signed"', last, "409 the terms are not signed"):
+        assert part in said
+    assert said.split()[-6:] == [share, "signed", share, "pulled", share, "verified"]
+    assert (authority.folder / "received" / share / "a").read_bytes() == b"one"
+    shown = scene.staff("sharer", "share", "show", share)
+    assert shown["terms_signed"]["actor"] == authority.said["person"]
+    assert shown["expires"] == last
 
 
 def ranges(scene: Scene, share: str) -> list[int]:
