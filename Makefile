@@ -44,9 +44,9 @@ bench: $(VENV)/.dev ## Measure speed, each beside its peer
 
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
-	  pyproject.toml --extra build --extra desk -o requirements.lock
+	  pyproject.toml --extra build --extra desk --extra pkcs11 -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
-	  pyproject.toml --extra build --extra desk --extra author --extra dev -o requirements-dev.lock
+	  pyproject.toml --extra build --extra desk --extra pkcs11 --extra author --extra dev -o requirements-dev.lock
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .node_modules_tests .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -6,6 +6,7 @@ be set, through `Running.now`.
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +57,7 @@ from gateway.web.app import make_admin, make_app
 from gateway.web.connections import listen
 from gateway.workflows.gateway import Gateway
 
+_draw = random.SystemRandom()
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
 ANY_RULES = "base: {context.today: 2026-05-01}\ncases:\n- {id: silence, expect: {outcome: deny}}\n"
@@ -83,11 +85,15 @@ STAFF = {
 }
 
 
+_PORTS = range(10_000, 32_000)  # below those that systems give to connections going out
+
+
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on, and which no connection is given between now and its use."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", _draw.choice(_PORTS)))
+            return int(probe.getsockname()[1])
 
 
 @dataclass
