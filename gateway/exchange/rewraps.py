@@ -1,0 +1,107 @@
+"""Re-wrap records: the keyholder's word that it wrapped an item's file key to another vault epoch.
+
+A chain of them leads from the deposit record's vault header to the one of today. Each is signed by a
+key of the mechanism for this use alone, and judged by the directory that was in force when it was
+entered in the ledger.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from gateway.exchange.bounds import must_be_digest, must_be_id
+from gateway.exchange.directory import Directory
+from gateway.exchange.parse import build, plain
+from gateway.exchange.parties import Key, Status, Use
+from gateway.kernel.encoding import hex_sha256
+from gateway.kernel.errors import UnavailableError, VerificationError
+from gateway.kernel.signing import Signer, sign, verify
+
+TYP = "eg-rewrap"
+MOST = 256
+"""The most records in a chain: 64 years of quarters."""
+
+
+class Rewrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """*item*'s vault header went from digest *old* to *new*, and from epoch *before* to *after*.
+
+    An epoch is named by the hex SHA-256 of its age recipient.
+    """
+
+    item: str
+    old: str
+    new: str
+    before: str
+    after: str
+
+    def __post_init__(self) -> None:
+        must_be_id(self.item, "itm")
+        for digest in (self.old, self.new, self.before, self.after):
+            must_be_digest(digest)
+        if self.before == self.after:
+            raise ValueError("a re-wrap leads to another epoch")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRewrap:
+    """A re-wrap record as it was signed, with the exact time its ledger entry states."""
+
+    container: bytes
+    logged: datetime
+
+
+def epoch_of(recipient: str) -> str:
+    """Return the name of the vault epoch with this age recipient: hex SHA-256 of its text."""
+    return hex_sha256(recipient.encode())
+
+
+def sign_rewrap(record: Rewrap, signer: Signer) -> bytes:
+    """Sign a re-wrap record as the keyholder."""
+    return sign(TYP, plain(record), signer)
+
+
+def vault_keys(directory: Directory, now: datetime, *statuses: Status) -> list[Key]:
+    """Return the vault's keys in force at *now*, the one that began last first."""
+    keys = directory.mechanism().keys(Use.VAULT, now, *statuses)
+    return sorted(keys, key=lambda key: key.not_before, reverse=True)
+
+
+def active_vault(directory: Directory, now: datetime) -> Key:
+    """Return the vault's key that new deposits are sealed to. Raises UnavailableError if there is none."""
+    found = vault_keys(directory, now, Status.ACTIVE)
+    if not found:
+        raise UnavailableError("the directory names no vault epoch in force: enter and sign one")
+    return found[0]
+
+
+def check_chain(
+    item: str,
+    deposited: str,
+    chain: Sequence[SignedRewrap],
+    directory_at: Callable[[datetime], Directory],
+) -> str:
+    """Return the digest of the vault header that *chain* leads to from the *deposited* one.
+
+    Raises MalformedError or VerificationError for a record that the keyholder did not sign, is about
+    another item, or does not begin where the one before it ended.
+    """
+    if len(chain) > MOST:
+        raise VerificationError(f"a chain has at most {MOST} re-wrap records")
+    digest = deposited
+    for signed in chain:
+        record = open_rewrap(signed, directory_at(signed.logged))
+        if record.item != item:
+            raise VerificationError("a re-wrap record is about another item")
+        if record.old != digest:
+            raise VerificationError("the re-wrap records do not lead from one header to the next")
+        digest = record.new
+    return digest
+
+
+def open_rewrap(signed: SignedRewrap, directory: Directory) -> Rewrap:
+    """Return the record that the keyholder signed. Raises MalformedError or VerificationError."""
+    mechanism = directory.mechanism()
+    keys = directory.verify_keys(mechanism, Use.REWRAP, signed.logged)
+    return build(verify(TYP, signed.container, keys)[0], Rewrap)
