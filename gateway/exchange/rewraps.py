@@ -5,7 +5,7 @@ key of the mechanism for this use alone, and judged by the directory that was in
 entered in the ledger.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Key, Status, Use
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import UnavailableError, VerificationError
-from gateway.kernel.signing import Signer, sign, verify
+from gateway.kernel.signing import Signer, sign, unverified_payload, verify
 
 TYP = "eg-rewrap"
 MOST = 256
@@ -62,18 +62,22 @@ def sign_rewrap(record: Rewrap, signer: Signer) -> bytes:
     return sign(TYP, plain(record), signer)
 
 
-def vault_keys(directory: Directory, now: datetime, *statuses: Status) -> list[Key]:
-    """Return the vault's keys in force at *now*, the one that began last first."""
-    keys = directory.mechanism().keys(Use.VAULT, now, *statuses)
-    return sorted(keys, key=lambda key: key.not_before, reverse=True)
-
-
 def active_vault(directory: Directory, now: datetime) -> Key:
-    """Return the vault's key that new deposits are sealed to. Raises UnavailableError if there is none."""
-    found = vault_keys(directory, now, Status.ACTIVE)
+    """Return the vault's key that new deposits are sealed to: of the active ones, the last to begin.
+
+    Raises UnavailableError if there is none in force.
+    """
+    found = directory.mechanism().keys(Use.VAULT, now, Status.ACTIVE)
     if not found:
         raise UnavailableError("the directory names no vault epoch in force: enter and sign one")
-    return found[0]
+    return max(found, key=lambda key: key.not_before)
+
+
+def vaults(directory: Directory) -> list[Key]:
+    """Return every key that the directory has of the vault, whatever its term, the first to begin first."""
+    members = directory.mechanism().members
+    found = (key for member in members for key in member.keys if key.use is Use.VAULT)
+    return sorted(found, key=lambda key: key.not_before)
 
 
 def check_chain(
@@ -91,17 +95,29 @@ def check_chain(
         raise VerificationError(f"a chain has at most {MOST} re-wrap records")
     digest = deposited
     for signed in chain:
-        record = open_rewrap(signed, directory_at(signed.logged))
-        if record.item != item:
-            raise VerificationError("a re-wrap record is about another item")
-        if record.old != digest:
-            raise VerificationError("the re-wrap records do not lead from one header to the next")
-        digest = record.new
+        keys = rewrap_keys(directory_at(signed.logged), signed.logged)
+        digest = check_link(item, digest, signed.container, keys)
     return digest
 
 
-def open_rewrap(signed: SignedRewrap, directory: Directory) -> Rewrap:
-    """Return the record that the keyholder signed. Raises MalformedError or VerificationError."""
-    mechanism = directory.mechanism()
-    keys = directory.verify_keys(mechanism, Use.REWRAP, signed.logged)
-    return build(verify(TYP, signed.container, keys)[0], Rewrap)
+def check_link(item: str, digest: str, container: bytes, keys: Mapping[str, bytes]) -> str:
+    """Return the digest of the header that one record leads to from the header with this *digest*.
+
+    Raises MalformedError or VerificationError, as `check_chain` does.
+    """
+    record = build(verify(TYP, container, keys)[0], Rewrap)
+    if record.item != item:
+        raise VerificationError("a re-wrap record is about another item")
+    if record.old != digest:
+        raise VerificationError("the re-wrap records do not lead from one header to the next")
+    return record.new
+
+
+def rewrap_keys(directory: Directory, now: datetime) -> dict[str, bytes]:
+    """Return the keys whose re-wrap records count, by thumbprint: active and retired ones."""
+    return directory.verify_keys(directory.mechanism(), Use.REWRAP, now)
+
+
+def read_rewrap(container: bytes) -> Rewrap:
+    """Return what a re-wrap record says, whoever signed it."""
+    return build(unverified_payload(container), Rewrap)

@@ -22,6 +22,7 @@ from gateway import keyfiles
 from gateway.envelope import Identity, Suite, generate_identity
 from gateway.exchange.parse import decode, plain
 from gateway.exchange.rewraps import epoch_of
+from gateway.exchange.vault_statement import PublicEpoch, Standing, VaultStatement
 from gateway.kernel.encoding import b64url, canonical_json
 from gateway.kernel.errors import ConflictError, LockedError, MalformedError, NotFoundError
 from gateway.kernel.signing import KeySigner, Signer
@@ -33,8 +34,6 @@ from gateway.keyholder.periods import check_months, following, name_of, period
 FILE = "custody.json"
 SIGNER = "rewrap"
 """The key file, beside those of the epochs, of the key that signs re-wrap records."""
-
-Standing = Literal["next", "active", "retired", "destroyed"]
 
 
 class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,9 +82,17 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def create(
-    folder: Path, secret: bytearray, guard: Guard, now: datetime, *, months: int = 3
+    folder: Path,
+    secret: bytearray,
+    guard: Guard,
+    now: datetime,
+    *,
+    months: int = 3,
+    first: Identity | None = None,
 ) -> State:
     """Make a keyholder's folder with the epoch of *now* and a key for re-wrap records.
+
+    *first* is the identity of that epoch, if the vault has one already.
 
     Raises ConflictError if there is one already, MalformedError for another length of epochs.
     """
@@ -100,7 +107,7 @@ def create(
     signer = KeySigner.generate()
     _write_key(keys / f"{SIGNER}.key", "ed25519", b64url(signer.public_key), signer.seed, secret)
     state = State(1, months, guard, (), b64url(signer.public_key))
-    epoch, _ = _make_epoch(folder, state, secret, period(now, months)[0])
+    epoch, _ = _make_epoch(folder, state, secret, period(now, months)[0], first)
     state = replace(state, epochs=(epoch,))
     _save(folder, state)
     return state
@@ -278,12 +285,16 @@ class _Wiped:
 
 
 def _make_epoch(
-    folder: Path, state: State, secret: bytearray, begin: datetime
+    folder: Path,
+    state: State,
+    secret: bytearray,
+    begin: datetime,
+    first: Identity | None = None,
 ) -> tuple[Epoch, Identity]:
     """Write the key file of a new epoch; `custody.json` does not name it yet."""
     months = state.months
     name = name_of(period(begin, months)[0], months, [epoch.name for epoch in state.epochs])
-    identity = generate_identity(Suite.PQ)
+    identity = first or generate_identity(Suite.PQ)
     path = _keys(folder, state.guard) / f"{name}.key"
     # Of a rotation that a crash cut off: nobody was told its recipient.
     path.unlink(missing_ok=True)
@@ -339,28 +350,10 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-class PublicEpoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the directory is to say of an epoch."""
-
-    name: str
-    id: str
-    recipient: str
-    begins: str
-    ends: str
-    standing: Standing
-
-
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the directory is to say of the keyholder: its epochs, and its key for re-wrap records."""
-
-    epochs: tuple[PublicEpoch, ...]
-    signer: str
-
-
-def public_statement(state: State, now: datetime) -> Statement:
+def public_statement(state: State, now: datetime) -> VaultStatement:
     """Return what the keyholder publishes of itself; none of it is secret."""
     epochs = (
         PublicEpoch(e.name, e.id, e.recipient, e.begins, e.ends, state.standing(e, now))
         for e in state.epochs
     )
-    return Statement(tuple(epochs), state.signer)
+    return VaultStatement(tuple(epochs), state.signer)

@@ -7,7 +7,10 @@ from gateway.envelope import Identity, parse_recipient, unwrap, wrap
 from gateway.exchange.directory import Directory
 from gateway.exchange.entitlement import LoggedOrder, check_entitled
 from gateway.exchange.parties import Party, Status, Use
+from gateway.exchange.rewraps import SignedRewrap
 from gateway.kernel.errors import ConflictError
+from gateway.kernel.signing import Signer
+from gateway.keyholder.moving import Moved, move
 
 _ALGORITHM = {"pq": "mlkem768x25519", "classic": "x25519"}
 
@@ -15,9 +18,19 @@ _ALGORITHM = {"pq": "mlkem768x25519", "classic": "x25519"}
 class Keyholder:
     """Holds the vault's identities and wraps file keys for whom signed orders entitle to them."""
 
-    def __init__(self, identities: Sequence[Identity], audience: str) -> None:
+    def __init__(
+        self, identities: Sequence[Identity], audience: str, signer: Signer | None = None
+    ) -> None:
         self._identities = tuple(identities)
         self._audience = audience
+        self._signer = signer
+
+    def move(self, items: Sequence[tuple[str, bytes]]) -> list[Moved]:
+        """Wrap items' file keys, given as id and vault header, to the newest of the vault's epochs."""
+        if self._signer is None:
+            raise ConflictError("this keyholder has no key for re-wrap records")
+        target = self._identities[-1].recipient
+        return [move(item, h, self._identities, target, self._signer) for item, h in items]
 
     def wrap(
         self,
@@ -26,6 +39,7 @@ class Keyholder:
         vault_header: bytes,
         recipient: str,
         *,
+        chain: Sequence[SignedRewrap] = (),
         directory: Directory,
         directory_at: Callable[[datetime], Directory],
         now: datetime,
@@ -43,6 +57,7 @@ class Keyholder:
             recipient=recipient,
             audience=self._audience,
             directory_at=directory_at,
+            chain=chain,
         )
         keys = envelope_keys(directory.party(recipient), record.suite, now)
         if not keys:

@@ -101,7 +101,6 @@ def _build(
         blobs=LocalBlobs(instance / config.blobs),
         replay=replay,
         keyholder=Keyholder([vault], config.audience),
-        vault=vault.recipient,
         log=log,
         manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),

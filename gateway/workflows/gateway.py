@@ -11,11 +11,12 @@ from functools import lru_cache
 from sqlalchemy import Engine
 
 from gateway import telemetry
-from gateway.envelope import Recipient
+from gateway.envelope import Recipient, parse_recipient
 from gateway.exchange.acts import Act, Order, act_of, check_rights
 from gateway.exchange.directory import Actor, Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
+from gateway.exchange.rewraps import active_vault
 from gateway.exchange.tokens import LEEWAY, Claims
 from gateway.kernel.encoding import Json, canonical_json, parse_json
 from gateway.kernel.errors import (
@@ -105,7 +106,6 @@ class Gateway:
     blobs: LocalBlobs
     replay: Replay
     keyholder: Keyholder
-    vault: Recipient
     log: Log
     manifest_signer: Signer
     upload_key: bytes
@@ -137,6 +137,10 @@ class Gateway:
         """The log's public key."""
         return Verifier(self.log.origin, self.log.signer.public_key)
 
+    def vault(self, now: datetime) -> Recipient:
+        """Return the vault's recipient that deposits are sealed to. Raises UnavailableError."""
+        return _recipient(active_vault(self.sets.directory, now).public)
+
     def lock(self, name: str) -> threading.Lock:
         """Return the lock of one upload or share: its workflows run one after another."""
         with self._locks:
@@ -157,6 +161,11 @@ class Gateway:
         if data is None:
             raise NotFoundError("no directory set of this number was in force")
         return _opened(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)  # to spell one out takes longer than to wrap to it
+def _recipient(text: str) -> Recipient:
+    return parse_recipient(text)
 
 
 @lru_cache(maxsize=8)  # every release judges its orders by such sets, and to verify one takes 10 ms

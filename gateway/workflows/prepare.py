@@ -24,7 +24,7 @@ from gateway.kernel.errors import (
 )
 from gateway.kernel.time import spell
 from gateway.keyholder.vault import envelope_keys
-from gateway.store import orders, shares, uploads
+from gateway.store import orders, shares, uploads, vaults
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import (
@@ -72,16 +72,18 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         released = shares.event_in(conn, share_id, State.RELEASED)
         release_order = orders.get(conn, released.order or "")
         deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
+        vaulted = [vaults.current(conn, item.item) for item in items]
         terms = shares.released_terms(conn, share_id)
     directory = gateway.sets.directory
     wrapped_to: set[str] = set()
     made: list[Header] = []
-    for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
+    for n, (item, deposit, vault) in enumerate(zip(items, deposits, vaulted, strict=True)):
         data = gateway.keyholder.wrap(
             deposit,
             release_order,
-            item.vault_header,
+            vault.header or b"",
             share.recipient,
+            chain=vault.chain,
             directory=directory,
             directory_at=gateway.directory_at,
             now=now,

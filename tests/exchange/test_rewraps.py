@@ -18,8 +18,9 @@ from gateway.exchange.rewraps import (
     active_vault,
     check_chain,
     epoch_of,
-    open_rewrap,
+    read_rewrap,
     sign_rewrap,
+    vaults,
 )
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import MalformedError, UnavailableError, VerificationError
@@ -119,7 +120,7 @@ def test_a_record_by_a_revoked_key_or_of_another_type_is_refused() -> None:
     wrong = SignedRewrap(sign("eg-manifest", said, signer("keyholder")), NOW)
     with pytest.raises(VerificationError):
         entitled(wrong, header=FIRST)
-    assert open_rewrap(SignedRewrap(sign(TYP, said, signer("keyholder")), NOW), keyholder()) == made
+    assert read_rewrap(sign(TYP, said, signer("keyholder"))) == made
 
 
 def test_every_record_is_judged_by_the_directory_of_its_own_time() -> None:
@@ -152,7 +153,7 @@ def test_a_record_names_an_item_two_digests_and_two_epochs(changes: dict[str, st
             "after": EPOCHS[1],
         }
         container = sign(TYP, {**said, **changes}, signer("keyholder"))
-        open_rewrap(SignedRewrap(container, NOW), keyholder())
+        read_rewrap(container)
 
 
 def vault(text: str, begin: str = BEGIN, status: Status = Status.ACTIVE) -> Key:
@@ -171,5 +172,7 @@ def test_deposits_go_to_the_vault_epoch_that_began_last() -> None:
     among = keyholder(Status.ACTIVE, *keys)
     assert active_vault(among, NOW).public == "age1pq1new"
     assert active_vault(among, NOW + timedelta(days=2)).public == "age1pq1soon"
+    assert [found.public for found in vaults(among)][0] == "age1pq1old"
+    assert len(vaults(among)) == len(keys)
     with pytest.raises(UnavailableError, match="no vault epoch"):
         active_vault(directory(), NOW)
