@@ -80,6 +80,12 @@ def vaults(directory: Directory) -> list[Key]:
     return sorted(found, key=lambda key: key.not_before)
 
 
+def first_epoch(directory: Directory) -> str:
+    """Return the epoch that items were sealed to before epochs were told apart; empty if there is none."""
+    found = vaults(directory)
+    return epoch_of(found[0].public) if found else ""
+
+
 def check_chain(
     item: str,
     deposited: str,
@@ -100,6 +106,20 @@ def check_chain(
     return digest
 
 
+def path_of(item: str, chain: Sequence[bytes], keys: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return every digest that *item*'s vault header has had from the first record of *chain* on.
+
+    *keys* are those whose records count, whenever they were made: for the keyholder, which knows its own.
+    Raises as `check_chain` does.
+    """
+    if len(chain) > MOST:
+        raise VerificationError(f"a chain has at most {MOST} re-wrap records")
+    digests = [read_rewrap(one).old for one in chain[:1]]
+    for container in chain:
+        digests.append(check_link(item, digests[-1], container, keys))
+    return tuple(digests)
+
+
 def check_link(item: str, digest: str, container: bytes, keys: Mapping[str, bytes]) -> str:
     """Return the digest of the header that one record leads to from the header with this *digest*.
 
@@ -111,6 +131,17 @@ def check_link(item: str, digest: str, container: bytes, keys: Mapping[str, byte
     if record.old != digest:
         raise VerificationError("the re-wrap records do not lead from one header to the next")
     return record.new
+
+
+def standing_rewrap_keys(directory: Directory) -> dict[str, bytes]:
+    """Return the keys that count for a chain, whatever their term has been: not revoked, nor to come."""
+    members = directory.mechanism().members
+    return {
+        key.kid: key.raw()
+        for member in members
+        for key in member.keys
+        if key.use is Use.REWRAP and key.status in (Status.ACTIVE, Status.RETIRED)
+    }
 
 
 def rewrap_keys(directory: Directory, now: datetime) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ never content, keys, tokens, paths or another party. HTTP status and exit code a
     │   └── TermsUnsignedError  an officer of the recipient has to sign the terms first
     ├── RateLimitedError    wait, then try again
     ├── UnavailableError    nothing was done; try again later
-    │   └── LockedError         the keyholder's custodians have to unlock it first
+    │   └── LockedError         the keyholder is away or locked; what was ordered is finished later
     └── QuarantinedError    the ledger is behind what it once published; a person must decide
 """
 
@@ -79,7 +79,7 @@ class UnavailableError(GatewayError):
 
 
 class LockedError(UnavailableError):
-    """The keyholder does not hold what is needed open; try again once its custodians unlocked it."""
+    """The keyholder cannot wrap now: it is away, or its custodians must unlock it first."""
 
 
 class QuarantinedError(GatewayError):

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway import keyfiles
-from gateway.envelope import Identity, Suite, generate_identity
+from gateway.envelope import Identity, Recipient, Suite, generate_identity, parse_recipient
 from gateway.exchange.parse import decode, plain
 from gateway.exchange.rewraps import epoch_of
 from gateway.exchange.vault_statement import PublicEpoch, Standing, VaultStatement
@@ -166,6 +166,13 @@ class Custody:
         if self._signer is None:
             raise LockedError("the keyholder is locked: unlock it first", retry_after=60)
         return self._signer
+
+    def mover(self, now: datetime) -> tuple[Recipient, Signer]:
+        """Return the recipient of the active epoch, and the key for re-wrap records. Raises LockedError."""
+        active = self._state.active(now)
+        if active is None:
+            raise ConflictError("no vault epoch is active")
+        return parse_recipient(active.recipient), self.signer()
 
     def want(self, *epochs: str) -> None:
         """Note that there is work for *epochs*, so that the next unlocking opens them too."""

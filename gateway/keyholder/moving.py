@@ -6,7 +6,8 @@ record of its item.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.envelope import Identity, Recipient, unwrap, wrap
 from gateway.exchange.rewraps import Rewrap, epoch_of, sign_rewrap
@@ -15,8 +16,7 @@ from gateway.kernel.errors import ConflictError, VerificationError
 from gateway.kernel.signing import Signer
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The vault header of another epoch, and the signed record that leads to it."""
 
     header: bytes

@@ -15,14 +15,16 @@ import structlog
 
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Key, Status
-from gateway.exchange.rewraps import epoch_of, read_rewrap
+from gateway.exchange.rewraps import epoch_of, first_epoch, read_rewrap
 from gateway.exchange.rewraps import vaults as vaults_of
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import GatewayError, VerificationError
 from gateway.keyholder.moving import Moved
+from gateway.keyholder.protocol import MoveItem
 from gateway.store import vaults
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import Gateway
+from gateway.workflows.proofs import inform
 
 BATCH = 64
 """Items of one request to the keyholder, and of one transaction."""
@@ -44,7 +46,7 @@ def standing(gateway: Gateway) -> list[Standing]:
     """Return how the vault's epochs stand, the first to begin first."""
     now, keys = gateway.now(), vaults_of(gateway.sets.directory)
     with gateway.engine.connect() as conn:
-        counts = vaults.counts(conn, first_epoch(keys))
+        counts = vaults.counts(conn, first_epoch(gateway.sets.directory))
     return [_standing(key, counts, now) for key in keys]
 
 
@@ -53,11 +55,6 @@ def _standing(key: Key, counts: dict[str, tuple[int, int]], now: datetime) -> St
     ended = key.status is Status.ACTIVE and not key.in_force(now)
     status = "not in force" if ended else key.status.value
     return Standing(epoch, status, *counts.get(epoch, (0, 0)))
-
-
-def first_epoch(keys: Sequence[Key]) -> str:
-    """Return the epoch that items were sealed to before epochs were told apart."""
-    return epoch_of(keys[0].public) if keys else ""
 
 
 def run(
@@ -71,11 +68,13 @@ def run(
     locked keyholder ends the run, an item whose header cannot be opened is passed over.
     """
     done, after = 0, ""
+    if _next(gateway, after) and not _informed(gateway):
+        return 0
     while stop is None or not stop.is_set():
         found = _next(gateway, after)
         if not found:
             break
-        after = found[-1][0]
+        after = found[-1].item
         try:
             count = _batch(gateway, found)
         except GatewayError as error:
@@ -86,30 +85,45 @@ def run(
     return done
 
 
-def _next(gateway: Gateway, after: str) -> list[tuple[str, bytes]]:
+def _informed(gateway: Gateway) -> bool:
+    """Show the keyholder the newest directory, by which it moves; tell whether it can be asked at all."""
+    try:
+        inform(gateway)
+    except GatewayError as error:
+        _log.warning("vault_rotation_waits", reason=str(error), rewrapped=0)
+        return False
+    return True
+
+
+def _next(gateway: Gateway, after: str) -> list[MoveItem]:
     """Return the next items of epochs that are to be left, with their vault headers."""
-    keys = vaults_of(gateway.sets.directory)
-    left = {epoch_of(key.public) for key in keys if key.status is Status.REVOKED}
+    directory = gateway.sets.directory
+    left = {epoch_of(key.public) for key in vaults_of(directory) if key.status is Status.REVOKED}
     if not left or gateway.quarantine is not None:
         return []
+    first = first_epoch(directory)
     with gateway.engine.connect() as conn:
-        names = vaults.waiting(conn, left, first_epoch(keys), after=after, limit=BATCH)
-        found = [(name, vaults.current(conn, name).header) for name in names]
-    return [(name, header) for name, header in found if header is not None]
+        names = vaults.waiting(conn, left, first, after=after, limit=BATCH)
+        found = [(name, vaults.current(conn, name)) for name in names]
+    return [
+        MoveItem(name, one.header, one.epoch or first)
+        for name, one in found
+        if one.header is not None
+    ]
 
 
-def _batch(gateway: Gateway, items: Sequence[tuple[str, bytes]]) -> int:
+def _batch(gateway: Gateway, items: Sequence[MoveItem]) -> int:
     """Have a batch wrapped and enter it; one by one, if an item in it cannot be."""
     try:
         moved = gateway.keyholder.move(items)
     except VerificationError as error:
         if len(items) > 1:
             return sum(_batch(gateway, [item]) for item in items)
-        _log.error("vault_header_not_opened", item=items[0][0], reason=str(error))
+        _log.error("vault_header_not_opened", item=items[0].item, reason=str(error))
         return 0
     pairs = [*zip(items, moved, strict=True)]
     return gateway.writer.run(
-        lambda tx: sum(_enter(tx, item, made, gateway.now()) for (item, _), made in pairs)
+        lambda tx: sum(_enter(tx, item.item, made, gateway.now()) for item, made in pairs)
     )
 
 

@@ -18,8 +18,11 @@ from gateway.exchange.rewraps import (
     active_vault,
     check_chain,
     epoch_of,
+    first_epoch,
+    path_of,
     read_rewrap,
     sign_rewrap,
+    standing_rewrap_keys,
     vaults,
 )
 from gateway.kernel.encoding import hex_sha256
@@ -174,5 +177,28 @@ def test_deposits_go_to_the_vault_epoch_that_began_last() -> None:
     assert active_vault(among, NOW + timedelta(days=2)).public == "age1pq1soon"
     assert [found.public for found in vaults(among)][0] == "age1pq1old"
     assert len(vaults(among)) == len(keys)
+    assert (first_epoch(among), first_epoch(directory())) == (epoch_of("age1pq1old"), "")
     with pytest.raises(UnavailableError, match="no vault epoch"):
         active_vault(directory(), NOW)
+
+
+def test_the_keyholder_follows_a_chain_by_keys_that_outlived_their_term() -> None:
+    """A record of ten years ago holds, by a key that was retired since, and not by one that was revoked."""
+    containers = [one.container for one in CHAIN]
+    retired = key(
+        "keyholder", Use.REWRAP, Status.RETIRED, ("2016-01-01T00:00:00Z", "2017-01-01T00:00:00Z")
+    )
+    member = Member(ident("svc", 40), "keyholder", (), (retired,))
+    among = directory(replace(MECHANISM, members=(*MECHANISM.members, member)))
+    path = path_of(ITEM, containers, standing_rewrap_keys(among))
+    assert path == tuple(hex_sha256(header) for header in (HEADER, FIRST, SECOND))
+    assert path_of(ITEM, (), {}) == ()
+    assert standing_rewrap_keys(keyholder(Status.REVOKED)) == {}
+    for chain, says in (
+        (containers[::-1], "from one header"),
+        (containers[:1] * (MOST + 1), "at most"),
+    ):
+        with pytest.raises(VerificationError, match=says):
+            path_of(ITEM, chain, standing_rewrap_keys(among))
+    with pytest.raises(VerificationError, match="another item"):
+        path_of(ident("itm", 9), containers, standing_rewrap_keys(among))

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.store import tables
 
 revision = "0005_custody"
-down_revision = "0004"
+down_revision = "0005_holder"
 APPEND_ONLY = ("vault_epochs", "rewraps")
 
 
