@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,9 +45,9 @@ class Keyholder:
         self.turn = threading.RLock()
         """Who shows the ledger holds this, lest another shows a longer one meanwhile."""
 
-    def state(self) -> State:
-        """Return how it stands. Raises LockedError."""
-        return _expect(self._ask(AskState()), State)
+    def state(self, work: Collection[str] = ()) -> State:
+        """Return how it stands, and tell it which vault epochs there is *work* for. Raises LockedError."""
+        return _expect(self._ask(AskState(tuple(sorted(work)))), State)
 
     def show_directory(self, request: ShowDirectory) -> State:
         """Show a directory set. Raises what it answers."""

@@ -175,9 +175,14 @@ class Custody:
         return parse_recipient(active.recipient), self.signer()
 
     def want(self, *epochs: str) -> None:
-        """Note that there is work for *epochs*, so that the next unlocking opens them too."""
+        """Note that there is work for *epochs*, so that the next unlocking opens them too.
+
+        One that is not there, or open already, is passed over.
+        """
         with self._lock:
-            self._wanted.update(self._state.find(name).name for name in epochs)
+            found = [e for e in self._state.epochs if {e.name, e.id} & {*epochs}]
+            shut = (e.name for e in found if not e.destroyed and e.name not in self._open)
+            self._wanted.update(shut)
 
     def unlock(self, secret: bytearray, now: datetime, epochs: Iterable[str] | None = None) -> None:
         """Open *epochs*; without any, the active one and those that are wanted. Wipes the secret.

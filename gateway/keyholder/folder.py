@@ -31,13 +31,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a keyholder is configured with.
 
     *audience* is what orders are made for, *log* the verifier key of the ledger, *clients* the user ids
-    that may ask (none: its own), *floors* the fewest approvers by handling class, *otherwise* those of every
+    that may ask (none: its own), *socket* where they ask (empty: in the folder), *floors* the fewest approvers by handling class, *otherwise* those of every
     class not named.
     """
 
     audience: str
     log: str
     clients: tuple[int, ...] = ()
+    socket: str = ""
     otherwise: Floor = Floor(persons=2)
     floors: dict[str, Floor] = {}
 
@@ -68,6 +69,7 @@ def write_config(folder: Path, config: Config) -> None:
         f"audience = {json.dumps(config.audience)}",
         f"log = {json.dumps(config.log)}",
         f"clients = {[*config.clients]}",
+        f"socket = {json.dumps(config.socket)}",
         "",
         "# The fewest distinct persons who must have approved a share, by the handling class that the",
         "# depositor gave an item; neither proposer nor releaser counts. `roles`: each needs one of her own.",
@@ -105,6 +107,9 @@ class VaultFile:
     def identities(self, *_epochs: str) -> tuple[Identity, ...]:
         """Return the identity, whatever the epoch."""
         return (self.identity,)
+
+    def want(self, *_epochs: str) -> None:
+        """Do nothing: it is open."""
 
     def mover(self, _now: datetime) -> tuple[Recipient, Signer]:
         """Raise ConflictError: there is no other epoch to move to."""

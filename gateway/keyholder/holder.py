@@ -24,6 +24,7 @@ from gateway.keyholder.moving import move
 from gateway.keyholder.protocol import (
     MAX_ITEMS,
     MAX_RECALLS,
+    AskState,
     Headers,
     MoveItem,
     MoveRequest,
@@ -43,6 +44,10 @@ class Vault(Protocol):
 
     def identities(self, *epochs: str) -> tuple[Identity, ...]:
         """Return the identities of these epochs, or all at hand. Raises LockedError if they are not."""
+        ...
+
+    def want(self, *epochs: str) -> None:
+        """Note that there is work for these epochs, for the next unlocking."""
         ...
 
     def mover(self, now: datetime) -> tuple[Recipient, Signer]:
@@ -71,6 +76,11 @@ class Holder:
         """Close the journal, once the request under way is done."""
         with self._lock:
             self._journal.close()
+
+    def tell_state(self, request: AskState) -> State:
+        """Note which epochs there is work for, and return how the keyholder stands."""
+        self._vault.want(*request.work)
+        return self.state()
 
     def state(self) -> State:
         """Return how the keyholder stands."""

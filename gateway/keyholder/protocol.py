@@ -30,7 +30,9 @@ T = TypeVar("T")
 
 
 class AskState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="state"):
-    """Ask how the keyholder stands."""
+    """Ask how the keyholder stands. *work* are vault epochs that there is work for."""
+
+    work: tuple[str, ...] = ()
 
 
 class ShowDirectory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="directory"):

@@ -85,14 +85,7 @@ def waiting(
 
 def counts(conn: Connection, first: str) -> dict[str, tuple[int, int]]:
     """Return for each epoch how many items are wrapped to it, and how many of these have open work."""
-    epoch = _epoch(first).label("epoch")
-    working = (
-        select(package_items.c.item)
-        .join(shares, shares.c.package == package_items.c.package)
-        .where(shares.c.state.in_([state.value for state in _OPEN]))
-        .distinct()
-        .subquery()
-    )
+    epoch, working = _epoch(first).label("epoch"), _working().subquery()
     query = (
         _standing()
         .outerjoin(working, working.c.item == items.c.id)
@@ -101,6 +94,23 @@ def counts(conn: Connection, first: str) -> dict[str, tuple[int, int]]:
         .group_by(epoch)
     )
     return {str(name): (int(all_), int(open_)) for name, all_, open_ in conn.execute(query)}
+
+
+def working(conn: Connection, first: str) -> set[str]:
+    """Return the epochs that have open work: an open share has an item that is wrapped to them."""
+    query = _standing().where(items.c.id.in_(_working()), _header.is_not(None))
+    rows = conn.execute(query.with_only_columns(_epoch(first).label("epoch")).distinct())
+    return {str(row.epoch) for row in rows}
+
+
+def _working() -> Select[tuple[str]]:
+    """Select the items of open shares."""
+    return (
+        select(package_items.c.item)
+        .join(shares, shares.c.package == package_items.c.package)
+        .where(shares.c.state.in_([state.value for state in _OPEN]))
+        .distinct()
+    )
 
 
 _newer = rewraps.alias("newer")

@@ -104,6 +104,9 @@ def inform(gateway: Gateway) -> State:
             state = gateway.keyholder.show_directory(message)
         state = _recalls(gateway, state)
         if state.locked:
+            with gateway.engine.connect() as conn:
+                work = vaults.working(conn, first_epoch(gateway.sets.directory))
+            gateway.keyholder.state(work)
             raise LockedError("the keyholder is locked: its custodians must unlock it")
         return state
 

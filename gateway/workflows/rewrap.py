@@ -7,12 +7,13 @@ is then made again.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
+from gateway.exchange.directory import Directory
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Key, Status
 from gateway.exchange.rewraps import epoch_of, first_epoch, read_rewrap
@@ -42,15 +43,14 @@ class Standing:
     open: int
 
 
-def standing(gateway: Gateway) -> list[Standing]:
-    """Return how the vault's epochs stand, the first to begin first."""
-    now, keys = gateway.now(), vaults_of(gateway.sets.directory)
-    with gateway.engine.connect() as conn:
-        counts = vaults.counts(conn, first_epoch(gateway.sets.directory))
-    return [_standing(key, counts, now) for key in keys]
+def standing(
+    directory: Directory, counts: Mapping[str, tuple[int, int]], now: datetime
+) -> list[Standing]:
+    """Return how the vault's epochs stand, the first to begin first; *counts* as the store has them."""
+    return [_standing(key, counts, now) for key in vaults_of(directory)]
 
 
-def _standing(key: Key, counts: dict[str, tuple[int, int]], now: datetime) -> Standing:
+def _standing(key: Key, counts: Mapping[str, tuple[int, int]], now: datetime) -> Standing:
     epoch = epoch_of(key.public)
     ended = key.status is Status.ACTIVE and not key.in_force(now)
     status = "not in force" if ended else key.status.value

@@ -88,8 +88,8 @@ def test_only_epochs_with_open_work_are_opened(made: tuple[Path, bytes]) -> None
     assert [*held.opened] == ["2026Q4"]
     with pytest.raises(NotFoundError):
         held.unlock(bytearray(made[1]), NEXT, ["1999Q1"])
-    held.want("2027Q1")
-    assert held.wanted == ("2027Q1",)
+    held.want("2027Q1", "2026Q4", "nothing")
+    assert [*held.wanted] == ["2027Q1"]
 
 
 def test_epochs_go_from_next_to_active_to_retired(made: tuple[Path, bytes]) -> None:
