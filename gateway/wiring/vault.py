@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway import settings
 from gateway.exchange.directory import open_set
 from gateway.exchange.rewraps import first_epoch
+from gateway.kernel.errors import UnavailableError
 from gateway.store import engine, sets, vaults
 from gateway.wiring.build import open_gateway
 from gateway.wiring.clock import now
@@ -18,11 +19,18 @@ _PATIENCE = 10.0  # seconds for the keyholder to start
 
 
 def vault_standing(instance: Path) -> list[Standing]:
-    """Return how the vault's epochs stand by the directory in force. Only reads."""
+    """Return how the vault's epochs stand by the directory in force. Only reads.
+
+    Raises UnavailableError if the instance has not run yet in this version.
+    """
     config = settings.read(instance)
     found = engine.connect(settings.database_url(config, instance))
     try:
         with found.connect() as conn:
+            if engine.schema_state(conn) != "current":
+                raise UnavailableError(
+                    "the database is not of this version: start the gateway first"
+                )
             latest = sets.latest_directory(conn)
             if latest is None:
                 return []
