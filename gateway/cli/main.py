@@ -9,6 +9,7 @@ from gateway.cli import (
     endpoint,
     facts,
     history,
+    keyholder,
     ledger,
     matching,
     overview,
@@ -50,6 +51,7 @@ app.command()(endpoint.pull)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(setup.keys, name="keys")
+app.add_typer(keyholder.app, name="keyholder")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
