@@ -28,7 +28,7 @@ from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
 from gateway.workflows import pull, request
 from gateway.workflows.gateway import Gateway, Signed, refuse
-from tests.world import World
+from tests.world import World, keyholder_of
 
 T = TypeVar("T")
 Answer = dict[str, Any]
@@ -62,7 +62,8 @@ class Driver:
         return self._gateway
 
     def start(self) -> None:
-        """Open the gateway, as a server does at its start."""
+        """Open the gateway, as a server does at its start, and its keyholder."""
+        self._open.enter_context(keyholder_of(self.world, lambda: self.now))
         opened = wiring.open_gateway(self.world.instance, lambda: self.now)
         self._gateway, self._config = self._open.enter_context(opened)
 
