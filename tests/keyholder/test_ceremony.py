@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,10 @@ from tests.world import run_cli
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 NAMES = ("Ana", "Ben", "Cy")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def keyholder(tmp_path: Path) -> Path:
@@ -54,10 +58,12 @@ def shared(folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the keyholder by the public command, in a process of its own."""
+def serving(
+    folder: Path, confine: Callable[[], None] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the keyholder by the public command, in a process of its own that begins with *confine*."""
     command = [sys.executable, "-m", "gateway", "keyholder", "serve", "--folder", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=confine) as process:
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
