@@ -31,6 +31,7 @@ from tests.world import (
     Running,
     World,
     build_world,
+    database,
     keyholder_of,
     package_of,
     propose,
@@ -70,7 +71,11 @@ class Vault:
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
-    world = build_world(tmp_path, ("xa", "xb"))
+    return vault_of(build_world(tmp_path, ("xa", "xb")))
+
+
+def vault_of(world: World) -> Vault:
+    """Put a world's vault key into custody, enter that, and unlock it."""
     folder = world.instance / "keyholder"
     first = keyfiles.read_identity(folder / "vault.key", None)
     secret = guard.new_secret()
@@ -104,8 +109,14 @@ async def pulled(world: World, who: str, share: str, data: bytes) -> None:
     assert file.read_bytes() == data
 
 
-async def test_an_epoch_is_left_while_people_release_and_pull(vault: Vault, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_an_epoch_is_left_while_people_release_and_pull(kind: str, tmp_path: Path) -> None:
     """The drill: releases of old items and new ones and pulls go on, and not one of them fails."""
+    with database(kind) as url:
+        await drill(vault_of(build_world(tmp_path, ("xa", "xb"), database=url)), tmp_path)
+
+
+async def drill(vault: Vault, tmp_path: Path) -> None:
     world, data = vault.world, b"evidence" * 10_000
     file = tmp_path / "e.bin"
     file.write_bytes(data)
