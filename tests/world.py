@@ -15,7 +15,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -278,12 +278,12 @@ def keyholder_of(world: World, clock: Callable[[], datetime]) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[Running]:
-    """Serve *world* in this process until the block ends."""
+async def running(world: World, *, keyholder: bool = True) -> AsyncIterator[Running]:
+    """Serve *world* in this process until the block ends, with its *keyholder* unless that is away."""
     # Until its clock can be set, it lives by the real one.
     clock = [lambda: datetime.now(UTC)]
     with (
-        keyholder_of(world, lambda: clock[0]()),
+        keyholder_of(world, lambda: clock[0]()) if keyholder else nullcontext(),
         wiring.open_gateway(world.instance) as (gateway, config),
     ):
         live = Running(world, gateway)
