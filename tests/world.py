@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,6 +52,8 @@ from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
+from gateway.keyholder import server as keyholder_server
+from gateway.keyholder.folder import VaultFile
 from gateway.policy import load_files
 from gateway.settings import Settings, database_url
 from gateway.settings import read as read_settings
@@ -275,11 +277,25 @@ class Running:
         return wiring.reload_sets(self.gateway, self.world.instance, self.world.config)
 
 
+@contextmanager
+def keyholder_of(world: World, clock: Callable[[], datetime]) -> Iterator[Path]:
+    """Serve the keyholder of *world* on its socket, by threads of this process; yield its folder."""
+    folder = world.instance / "keyholder"
+    with keyholder_server.opened(folder, VaultFile.read(folder, None), clock):
+        yield folder
+
+
 @asynccontextmanager
 async def running(world: World) -> AsyncIterator[Running]:
     """Serve *world* in this process until the block ends."""
-    with wiring.open_gateway(world.instance) as (gateway, config):
+    # Until its clock can be set, it lives by the real one.
+    clock = [lambda: datetime.now(UTC)]
+    with (
+        keyholder_of(world, lambda: clock[0]()),
+        wiring.open_gateway(world.instance) as (gateway, config),
+    ):
         live = Running(world, gateway)
+        clock[0] = live.now
         gateway.now = live.now
         admin = make_admin(gateway, same_volume=config.same_volume)
         app = make_app(gateway, config.requests_per_minute)

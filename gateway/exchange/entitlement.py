@@ -4,11 +4,11 @@ Everything is judged from signed orders alone, so that whoever controls the gate
 persons' keys cannot have a file key wrapped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.exchange.acts import Deposit, Order, Release, ReleaseItem, judge
+from gateway.exchange.acts import Deposit, Order, Release, judge
 from gateway.exchange.directory import Directory
 from gateway.exchange.parties import Kind
 from gateway.kernel.encoding import hex_sha256
@@ -60,6 +60,17 @@ def check_entitled(
         raise VerificationError("the vault header is not the one of the deposit record")
     if order.recipient != recipient:
         raise VerificationError("the release is for another recipient")
-    if ReleaseItem(record.item, record.vault_header, record.body) not in order.items:
-        raise VerificationError("the release does not name this item")
+    named = {(one.item, one.vault_header, one.body) for one in order.items}
+    check_named(record, (record.vault_header,), named)
     return record
+
+
+def check_named(
+    record: Deposit, headers: Iterable[str], released: Collection[tuple[str, str, str]]
+) -> None:
+    """Check that a release names an item as it was deposited, of these (item, header, body).
+
+    *headers* are the digests that its vault header has had. Raises VerificationError.
+    """
+    if not any((record.item, header, record.body) in released for header in headers):
+        raise VerificationError("the release does not name this item")

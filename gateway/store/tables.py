@@ -491,6 +491,26 @@ Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
 Index("ix_releases_recipient", releases.c.recipient, releases.c.reference)
 Index("ix_servings_share", servings.c.share)
+order_entries = Table(
+    "order_entries",
+    metadata,
+    _digest("order_digest", ForeignKey("orders.digest"), primary_key=True),
+    _word("kind", pk=True),
+    _id("entry"),
+)
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("directory_sets.number"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _id("entry"),
+)
+Index("ix_order_entries_kind", order_entries.c.kind)
 Index("ix_clearances_share", clearances.c.share)
 Index("ix_package_items_item", package_items.c.item)
 Index("ix_packages_rfa", packages.c.rfa)
@@ -564,6 +584,8 @@ APPEND_ONLY = (
     "signed_terms",
     "withheld",
     "withheld_reviews",
+    "order_entries",
+    "directory_entries",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

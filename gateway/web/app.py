@@ -147,6 +147,8 @@ async def _readyz(request: web.Request) -> web.Response:
         if bad
     ]
     warnings = [f"release of {share} is stuck: {why}" for share, why in gateway.stuck.items()]
+    if gateway.keyholder_trouble is not None:
+        warnings.append(f"keyholder: {gateway.keyholder_trouble}")
     warnings += [
         f"what lies in the folder is not in force: {why}" for why in gateway.refused.values()
     ]

@@ -10,14 +10,16 @@ from typing import ParamSpec
 
 import structlog
 
-from gateway import telemetry
+from gateway import settings, telemetry
 from gateway.kernel.errors import UnavailableError
+from gateway.keyholder.client import PATIENCE
 from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
 from gateway.store.place import DISPLACED
 from gateway.web.app import DRAINING, check_parser, make_admin, make_app
 from gateway.web.connections import Caps, listen
 from gateway.wiring.build import open_gateway, publish_head
+from gateway.wiring.keyholder import own_keyholder
 from gateway.wiring.sets import reload_sets
 from gateway.workflows import upkeep
 from gateway.workflows.gateway import Gateway
@@ -40,7 +42,8 @@ async def serve(instance: Path) -> None:
     """
     check_parser()
     telemetry.set_up_log()
-    with open_gateway(instance) as (gateway, config):
+    own = own_keyholder(instance, settings.read(instance))
+    with own, open_gateway(instance, patience=PATIENCE) as (gateway, config):
         app = make_app(gateway, config.requests_per_minute)
         admin = make_admin(gateway, same_volume=config.same_volume)
         async with (

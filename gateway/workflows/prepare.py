@@ -4,6 +4,7 @@
 (entry of their digests, message in the inbox). A crash in between is finished at start.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -21,16 +22,18 @@ from gateway.exchange.terms import last_day
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     GatewayError,
+    LockedError,
 )
 from gateway.kernel.time import spell
-from gateway.keyholder.vault import envelope_keys
-from gateway.store import orders, shares, uploads
+from gateway.keyholder.judge import envelope_keys
+from gateway.store import shares, uploads
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import (
     Gateway,
 )
 from gateway.workflows.post import tell
+from gateway.workflows.proofs import ask_wrap, inform
 
 
 def finish(gateway: Gateway, share_id: str) -> None:
@@ -39,10 +42,27 @@ def finish(gateway: Gateway, share_id: str) -> None:
         with gateway.engine.connect() as conn:
             state = shares.get(conn, share_id).state
         if state is State.RELEASED:
-            _prepare(gateway, share_id)
+            try:
+                _prepare(gateway, share_id)
+            except GatewayError as error:
+                gateway.stuck[share_id] = str(error)
+                if isinstance(error, LockedError):
+                    gateway.waiting.add(share_id)
+                raise
         if state in (State.RELEASED, State.PREPARED):
             _offer(gateway, share_id)
         gateway.stuck.pop(share_id, None)
+        gateway.waiting.discard(share_id)
+
+
+def finish_waiting(gateway: Gateway) -> int:
+    """Finish the releases that wait for the keyholder, if it is there again; return how many."""
+    if not gateway.waiting:
+        return 0
+    with suppress(LockedError):
+        inform(gateway)
+        return finish_all(gateway)
+    return 0
 
 
 def finish_all(gateway: Gateway) -> int:
@@ -69,25 +89,12 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         share = shares.get(conn, share_id)
         package = shares.package(conn, share.package)
         items = uploads.deposited(conn, package.items)
-        released = shares.event_in(conn, share_id, State.RELEASED)
-        release_order = orders.get(conn, released.order or "")
-        deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
         terms = shares.released_terms(conn, share_id)
-    directory = gateway.sets.directory
-    wrapped_to: set[str] = set()
-    made: list[Header] = []
-    for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
-        data = gateway.keyholder.wrap(
-            deposit,
-            release_order,
-            item.vault_header,
-            share.recipient,
-            directory=directory,
-            directory_at=gateway.directory_at,
-            now=now,
-        )
-        made.append(Header(n, item.item, data, hex_sha256(data)))
-        wrapped_to.update(envelope_keys(directory.party(share.recipient), item.suite, now))
+    wrapped = ask_wrap(gateway, share_id)
+    wrapped_to = {key for one in wrapped for key in one.keys}
+    made = [
+        Header(n, one.item, one.header, hex_sha256(one.header)) for n, one in enumerate(wrapped)
+    ]
     manifest = _manifest(gateway, share, package, items, made, terms, now)
 
     def job(tx: Transaction) -> None:
