@@ -54,6 +54,7 @@ from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
 from gateway.keyholder import server as keyholder_server
 from gateway.keyholder.folder import VaultFile
+from gateway.keyholder.holder import Vault
 from gateway.policy import load_files
 from gateway.settings import Settings, database_url
 from gateway.settings import read as read_settings
@@ -278,20 +279,25 @@ class Running:
 
 
 @contextmanager
-def keyholder_of(world: World, clock: Callable[[], datetime]) -> Iterator[Path]:
-    """Serve the keyholder of *world* on its socket, by threads of this process; yield its folder."""
+def keyholder_of(
+    world: World, clock: Callable[[], datetime], vault: Vault | None = None
+) -> Iterator[Path]:
+    """Serve the keyholder of *world* on its socket, by threads of this process; yield its folder.
+
+    Its keys are in *vault*, else in its one key file.
+    """
     folder = world.instance / "keyholder"
-    with keyholder_server.opened(folder, VaultFile.read(folder, None), clock):
+    with keyholder_server.opened(folder, vault or VaultFile.read(folder, None), clock):
         yield folder
 
 
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[Running]:
-    """Serve *world* in this process until the block ends."""
+async def running(world: World, vault: Vault | None = None) -> AsyncIterator[Running]:
+    """Serve *world* in this process until the block ends, its vault's keys in *vault* if it is given."""
     # Until its clock can be set, it lives by the real one.
     clock = [lambda: datetime.now(UTC)]
     with (
-        keyholder_of(world, lambda: clock[0]()),
+        keyholder_of(world, lambda: clock[0](), vault),
         wiring.open_gateway(world.instance) as (gateway, config),
     ):
         live = Running(world, gateway)
