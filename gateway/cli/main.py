@@ -18,6 +18,7 @@ from gateway.cli import (
     setup,
     share,
     team,
+    vault,
     withheld,
 )
 from gateway.cli.demo.command import demo
@@ -55,4 +56,6 @@ app.add_typer(keyholder.app, name="keyholder")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keyholder.app, name="keyholder")
+app.add_typer(vault.app, name="vault")
 app.command()(demo)

@@ -64,6 +64,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     UNAUTHENTICATED = "unauthenticated"  # one summary a minute
     HEAD_ACCEPTED = "head.accepted"
+    VAULT_REWRAPPED = "vault.rewrapped"
 
 
 @dataclass(frozen=True, slots=True)

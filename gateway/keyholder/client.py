@@ -3,16 +3,21 @@
 import socket
 import threading
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from gateway.kernel.errors import LockedError
 from gateway.keyholder.judge import WrapRequest
+from gateway.keyholder.moving import Moved
 from gateway.keyholder.protocol import (
     Answer,
     AskState,
     Failed,
     Headers,
+    MoveItem,
+    MoveRequest,
+    Moves,
     Request,
     RewrapRequest,
     ShowDirectory,
@@ -40,9 +45,9 @@ class Keyholder:
         self.turn = threading.RLock()
         """Who shows the ledger holds this, lest another shows a longer one meanwhile."""
 
-    def state(self) -> State:
-        """Return how it stands. Raises LockedError."""
-        return _expect(self._ask(AskState()), State)
+    def state(self, work: Collection[str] = ()) -> State:
+        """Return how it stands, and tell it which vault epochs there is *work* for. Raises LockedError."""
+        return _expect(self._ask(AskState(tuple(sorted(work)))), State)
 
     def show_directory(self, request: ShowDirectory) -> State:
         """Show a directory set. Raises what it answers."""
@@ -59,6 +64,10 @@ class Keyholder:
     def rewrap(self, request: RewrapRequest) -> Headers:
         """Have items of a share wrapped anew. Raises what it answers."""
         return _expect(self._ask(request), Headers)
+
+    def move(self, items: Sequence[MoveItem]) -> tuple[Moved, ...]:
+        """Have items wrapped to the vault's active epoch. Raises what it answers."""
+        return _expect(self._ask(MoveRequest(tuple(items))), Moves).moved
 
     def _ask(self, request: Request) -> Answer:
         with self._connect() as conn:

@@ -7,15 +7,17 @@ its own copy of the directory's root. Neither is ever read from the gateway.
 import json
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from gateway import keyfiles
-from gateway.envelope import Identity
+from gateway.envelope import Identity, Recipient
 from gateway.exchange.directory import Root
 from gateway.exchange.parse import decode
-from gateway.kernel.errors import MalformedError
+from gateway.kernel.errors import ConflictError, MalformedError
+from gateway.kernel.signing import Signer
 from gateway.keyholder.judge import Floor
 from gateway.ledger import Verifier, parse_verifier
 
@@ -29,13 +31,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a keyholder is configured with.
 
     *audience* is what orders are made for, *log* the verifier key of the ledger, *clients* the user ids
-    that may ask (none: its own), *floors* the fewest approvers by handling class, *otherwise* those of every
+    that may ask (none: its own), *socket* where they ask (empty: in the folder), *floors* the fewest approvers by handling class, *otherwise* those of every
     class not named.
     """
 
     audience: str
     log: str
     clients: tuple[int, ...] = ()
+    socket: str = ""
     otherwise: Floor = Floor(persons=2)
     floors: dict[str, Floor] = {}
 
@@ -66,6 +69,7 @@ def write_config(folder: Path, config: Config) -> None:
         f"audience = {json.dumps(config.audience)}",
         f"log = {json.dumps(config.log)}",
         f"clients = {[*config.clients]}",
+        f"socket = {json.dumps(config.socket)}",
         "",
         "# The fewest distinct persons who must have approved a share, by the handling class that the",
         "# depositor gave an item; neither proposer nor releaser counts. `roles`: each needs one of her own.",
@@ -100,6 +104,13 @@ class VaultFile:
         """Open `vault.key`. Raises MalformedError or VerificationError."""
         return cls(keyfiles.read_identity(folder / VAULT, passphrase))
 
-    def __call__(self) -> tuple[Identity, ...]:
-        """Return the identities."""
+    def identities(self, *_epochs: str) -> tuple[Identity, ...]:
+        """Return the identity, whatever the epoch."""
         return (self.identity,)
+
+    def want(self, *_epochs: str) -> None:
+        """Do nothing: it is open."""
+
+    def mover(self, _now: datetime) -> tuple[Recipient, Signer]:
+        """Raise ConflictError: there is no other epoch to move to."""
+        raise ConflictError("this keyholder has no epochs: see gateway keyholder init")

@@ -4,24 +4,31 @@ Order of durability: judged → remembered, synced → answered. One request at 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from gateway.envelope import Identity, Recipient, parse_recipient, unwrap, wrap
 from gateway.exchange.directory import Directory, open_set
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import ConflictError, LockedError, TooLargeError, VerificationError
+from gateway.kernel.signing import Signer
 from gateway.keyholder import judge
 from gateway.keyholder.folder import read_config, read_root
 from gateway.keyholder.journal import Journal, Wrap
-from gateway.keyholder.judge import Owed, Trust, WrapRequest
+from gateway.keyholder.judge import Item, Owed, Trust, WrapRequest
+from gateway.keyholder.moving import move
 from gateway.keyholder.protocol import (
     MAX_ITEMS,
     MAX_RECALLS,
+    AskState,
     Headers,
+    MoveItem,
+    MoveRequest,
+    Moves,
     RewrapItem,
     RewrapRequest,
     ShowDirectory,
@@ -31,8 +38,25 @@ from gateway.keyholder.protocol import (
 )
 from gateway.ledger import open_checkpoint
 
-Identities = Callable[[], tuple[Identity, ...]]
-"""Returns the vault's identities that are at hand. Raises LockedError if they are not."""
+
+class Vault(Protocol):
+    """The vault's keys: one in a file, or epochs in custody."""
+
+    def identities(self, *epochs: str) -> tuple[Identity, ...]:
+        """Return the identities of these epochs, or all at hand. Raises LockedError if they are not."""
+        ...
+
+    def want(self, *epochs: str) -> None:
+        """Note that there is work for these epochs, for the next unlocking."""
+        ...
+
+    def mover(self, now: datetime) -> tuple[Recipient, Signer]:
+        """Return the active epoch's recipient and the key for re-wrap records.
+
+        Raises LockedError, ConflictError if this vault has no epochs.
+        """
+        ...
+
 
 _DIRECTORIES = 8  # sets kept open; to verify one takes 10 ms
 
@@ -40,10 +64,10 @@ _DIRECTORIES = 8  # sets kept open; to verify one takes 10 ms
 class Holder:
     """Judges what it is shown by its own folder, and wraps file keys for whom that entitles to them."""
 
-    def __init__(self, folder: Path, identities: Identities, now: Callable[[], datetime]) -> None:
+    def __init__(self, folder: Path, vault: Vault, now: Callable[[], datetime]) -> None:
         """Take the folder's config, root and journal. Raises MalformedError."""
         self._config, self._root = read_config(folder), read_root(folder)
-        self._identities, self._now = identities, now
+        self._vault, self._now = vault, now
         self._journal = Journal(folder)
         self._lock = threading.Lock()
         self._directory = lru_cache(_DIRECTORIES)(self._open_directory)
@@ -52,6 +76,11 @@ class Holder:
         """Close the journal, once the request under way is done."""
         with self._lock:
             self._journal.close()
+
+    def tell_state(self, request: AskState) -> State:
+        """Note which epochs there is work for, and return how the keyholder stands."""
+        self._vault.want(*request.work)
+        return self.state()
 
     def state(self) -> State:
         """Return how the keyholder stands."""
@@ -102,7 +131,7 @@ class Holder:
         if not 0 < len(request.items) <= MAX_ITEMS:
             raise TooLargeError(f"1 to {MAX_ITEMS} items are wrapped at once")
         with self._lock:
-            identities = self._identities()
+            identities = self._vault.identities(*_epochs(request.items))
             trust = self._trust()
             release = judge.check_release(request, trust)
             share = release.act.share
@@ -132,7 +161,7 @@ class Holder:
         if not 0 < len(request.items) <= MAX_ITEMS:
             raise TooLargeError(f"1 to {MAX_ITEMS} items are wrapped at once")
         with self._lock:
-            identities = self._identities()
+            identities = self._vault.identities(*_epochs(request.items))
             trust = self._trust()
             newest = trust.newest()
             self._check_not_recalled(request.share)
@@ -148,6 +177,26 @@ class Holder:
                 )
         return _answer(answers)
 
+    def move(self, request: MoveRequest) -> Moves:
+        """Wrap items to the vault's active epoch, and sign a record of each.
+
+        The epoch is its own, and the one that the newest directory names. Raises LockedError,
+        VerificationError, ConflictError; then nothing was wrapped.
+        """
+        if not 0 < len(request.items) <= MAX_ITEMS:
+            raise TooLargeError(f"1 to {MAX_ITEMS} items are wrapped at once")
+        with self._lock:
+            now = self._now()
+            target, signer = self._vault.mover(now)
+            identities = self._vault.identities(*_epochs(request.items))
+            judge.check_mover(str(target), signer.public_key, self._trust())
+            with judge.about("item"):
+                moved = [
+                    move(one.item, one.vault_header, identities, target, signer)
+                    for one in request.items
+                ]
+        return Moves(tuple(moved))
+
     def _again(
         self, request: RewrapRequest, item: RewrapItem, newest: Directory, trust: Trust
     ) -> tuple[Wrap, tuple[str, ...]]:
@@ -156,7 +205,8 @@ class Holder:
             last = self._journal.wrapped(request.share, item.item)
             if last is None:
                 raise VerificationError("it was never wrapped for this share")
-            judge.leads_back(item.chain, last.vault_header, hex_sha256(item.vault_header))
+            header = hex_sha256(item.vault_header)
+            judge.leads_back(item.item, item.chain, last.vault_header, header, trust)
         with judge.about("recipient"):
             party = newest.party(last.recipient)
             keys = judge.usable(party, last.suite, request.keys, trust.now)
@@ -196,10 +246,16 @@ class Holder:
 
     def _locked(self) -> bool:
         try:
-            self._identities()
+            self._vault.identities()
         except LockedError:
             return True
         return False
+
+
+def _epochs(items: Iterable[Item | RewrapItem | MoveItem]) -> set[str]:
+    """Return the epochs that must be open; none, if an item's is not said: then whichever are."""
+    said = {item.epoch for item in items}
+    return set() if "" in said else said
 
 
 @lru_cache(maxsize=1024)  # spelling of post-quantum recipients takes longer to read than a wrap

@@ -20,8 +20,10 @@ from gateway.exchange.entitlement import check_named
 from gateway.exchange.entries import Kind
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Party, Role, Status, Use
+from gateway.exchange.rewraps import active_vault, path_of, standing_rewrap_keys
 from gateway.kernel.encoding import Json, hex_sha256, sha256
 from gateway.kernel.errors import ConflictError, GatewayError, VerificationError
+from gateway.kernel.signing import thumbprint
 from gateway.kernel.time import exact_instant
 from gateway.ledger import (
     Checkpoint,
@@ -72,11 +74,15 @@ class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One item to wrap. *chain* are re-wrap records that lead from the deposit record to this header."""
+    """One item to wrap. *chain* are re-wrap records that lead from the deposit record to this header.
+
+    *epoch* is the vault epoch that it is said to be wrapped to; none: whichever is open.
+    """
 
     deposit: Shown
     vault_header: bytes
     chain: tuple[bytes, ...] = ()
+    epoch: str = ""
 
 
 class WrapRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="wrap"):
@@ -366,7 +372,8 @@ def check_item(item: Item, release: Entitled, trust: Trust) -> Owed:
             raise VerificationError("it was logged after the release")
     with about("item"):
         header = hex_sha256(item.vault_header)
-        check_named(record, leads_back(item.chain, record.vault_header, header), release.named)
+        path = leads_back(record.item, item.chain, record.vault_header, header, trust)
+        check_named(record, path, release.named)
     floor = trust.floor(record.handling)
     if not floor.met_by(release.approvers):
         raise VerificationError(
@@ -379,16 +386,32 @@ def check_item(item: Item, release: Entitled, trust: Trust) -> Owed:
     return Owed(record, header, keys)
 
 
-def leads_back(chain: Sequence[bytes], deposited: str, header: str) -> tuple[str, ...]:
-    """Return every digest that an item's vault header has had, if this one leads back to its deposit.
+def leads_back(
+    item: str, chain: Sequence[bytes], known: str, header: str, trust: Trust
+) -> tuple[str, ...]:
+    """Return every digest that an item's vault header has had, if this one leads back to a *known* one.
 
-    A chain of re-wrap records is not taken yet. Raises VerificationError.
+    The records in between are judged by the keyholder's keys as the newest directory has them. Raises
+    VerificationError.
     """
-    if chain:
-        raise VerificationError("re-wrap records are not taken yet")
-    if deposited != header:
+    keys = standing_rewrap_keys(trust.newest()) if chain else {}
+    path = path_of(item, chain, keys) or (known,)
+    if known not in path or path[-1] != header:
         raise VerificationError("the vault header is not the one of the deposit record")
-    return (deposited,)
+    return path
+
+
+def check_mover(target: str, signer: bytes, trust: Trust) -> None:
+    """Check that the newest directory names the epoch and the record key of a move.
+
+    Else a release of what was moved could be refused. Raises ConflictError.
+    """
+    newest = trust.newest()
+    with about("directory"):
+        if active_vault(newest, trust.now).public != target:
+            raise ConflictError("its active vault epoch is another: enter the newest one, and sign")
+        if thumbprint(signer) not in standing_rewrap_keys(newest):
+            raise ConflictError("it lacks the keyholder's key for records: enter it, and sign")
 
 
 def _approvers(

@@ -21,6 +21,7 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.keyholder.judge import Proved, Shown, View, WrapRequest
+from gateway.keyholder.moving import Moved
 
 MAX_FRAME = 16 << 20  # bytes: 256 items with their deposit records have less than half of it
 MAX_ITEMS = 256  # items of one request
@@ -29,7 +30,9 @@ T = TypeVar("T")
 
 
 class AskState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="state"):
-    """Ask how the keyholder stands."""
+    """Ask how the keyholder stands. *work* are vault epochs that there is work for."""
+
+    work: tuple[str, ...] = ()
 
 
 class ShowDirectory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="directory"):
@@ -53,6 +56,21 @@ class RewrapItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item: str
     vault_header: bytes
     chain: tuple[bytes, ...] = ()
+    epoch: str = ""
+
+
+class MoveItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An item to be wrapped to the vault's active epoch, and the epoch that it is wrapped to."""
+
+    item: str
+    vault_header: bytes
+    epoch: str
+
+
+class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="move"):
+    """Items to be wrapped to the vault's active epoch."""
+
+    items: tuple[MoveItem, ...]
 
 
 class RewrapRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rewrap"):
@@ -86,6 +104,12 @@ class Headers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="head
     headers: tuple[Wrapped, ...]
 
 
+class Moves(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="moves"):
+    """The answer to a move, in the order of its items."""
+
+    moved: tuple[Moved, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="failed"):
     """Nothing was done, and why. *error* is one of the names in `ERRORS`."""
 
@@ -93,8 +117,10 @@ class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="faile
     reason: str
 
 
-Request: TypeAlias = AskState | ShowDirectory | ShowRecalls | WrapRequest | RewrapRequest
-Answer: TypeAlias = State | Headers | Failed
+Request: TypeAlias = (
+    AskState | ShowDirectory | ShowRecalls | WrapRequest | RewrapRequest | MoveRequest
+)
+Answer: TypeAlias = State | Headers | Moves | Failed
 
 ERRORS: dict[str, type[GatewayError]] = {
     "malformed": MalformedError,

@@ -20,11 +20,12 @@ from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import GatewayError, UnavailableError
 from gateway.kernel.time import exact
 from gateway.keyholder.folder import SOCKET, read_config
-from gateway.keyholder.holder import Holder, Identities
+from gateway.keyholder.holder import Holder, Vault
 from gateway.keyholder.judge import WrapRequest
 from gateway.keyholder.protocol import (
     Answer,
     AskState,
+    MoveRequest,
     Request,
     RewrapRequest,
     ShowDirectory,
@@ -44,11 +45,12 @@ _REASON = 300  # characters: what is malformed may name what it was given
 _PATIENCE = 10.0  # seconds for the keyholder before to end
 
 HANDLERS: dict[type, Callable[[Holder, Any], Answer]] = {
-    AskState: lambda holder, _: holder.state(),
+    AskState: Holder.tell_state,
     ShowDirectory: Holder.show_directory,
     ShowRecalls: Holder.show_recalls,
     WrapRequest: Holder.wrap,
     RewrapRequest: Holder.rewrap,
+    MoveRequest: Holder.move,
 }
 """What answers which request."""
 
@@ -57,7 +59,7 @@ class Server:
     """Answers on a Unix socket until it is stopped."""
 
     def __init__(self, holder: Holder, path: Path, clients: frozenset[int], log: "Log") -> None:
-        self._holder, self._clients, self._log = holder, clients, log
+        self._holder, self._clients, self.log = holder, clients, log
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._stopped = threading.Event()
         self._path, self._listener = path, _bind(path)
@@ -95,12 +97,12 @@ class Server:
                 conn.settimeout(IDLE)
                 uid = peer(conn)
                 if uid not in self._clients:
-                    self._log.write("stranger", uid=uid)
+                    self.log.write("stranger", uid=uid)
                     return
                 while (data := receive(conn)) is not None:
                     send(conn, encode(self._answer(data, uid)))
         except GatewayError as error:
-            self._log.write("broken_off", reason=str(error)[:_REASON])
+            self.log.write("broken_off", reason=str(error)[:_REASON])
         except (OSError, EOFError):
             pass  # the other side went away, or says nothing
         finally:
@@ -115,11 +117,11 @@ class Server:
         except GatewayError as error:
             answer = failed(error)
             told = _named(request)
-            self._log.write(answer.error, reason=answer.reason[:_REASON], uid=uid, **told)
+            self.log.write(answer.error, reason=answer.reason[:_REASON], uid=uid, **told)
             return answer
         except Exception as error:
             # A defect is nobody's permission, and the keyholder outlives it.
-            self._log.write("defect", defect=type(error).__name__, uid=uid, **_named(request))
+            self.log.write("defect", defect=type(error).__name__, uid=uid, **_named(request))
             return failed(UnavailableError("the keyholder has a defect: see its log"))
 
 
@@ -154,16 +156,18 @@ class Log:
 
 
 @contextmanager
-def opened(folder: Path, identities: Identities, now: Callable[[], datetime]) -> Iterator[Server]:
+def opened(folder: Path, vault: Vault, now: Callable[[], datetime]) -> Iterator[Server]:
     """Serve the folder's keyholder until the block ends. Raises UnavailableError if another does."""
     with ExitStack() as stack:
-        stack.enter_context(_alone(folder))
+        stack.enter_context(alone(folder))
         log = Log(folder, now)
         stack.callback(log.close)
-        holder = Holder(folder, identities, now)
+        holder = Holder(folder, vault, now)
         stack.callback(holder.close)
-        clients = frozenset(read_config(folder).clients) or frozenset({os.getuid()})
-        server = Server(holder, folder / SOCKET, clients, log)
+        config = read_config(folder)
+        clients = frozenset(config.clients) or frozenset({os.getuid()})
+        place = Path(config.socket) if config.socket else folder / SOCKET
+        server = Server(holder, place, clients, log)
         server.start()
         stack.callback(server.stop)
         log.write("serving")
@@ -200,7 +204,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, so that no two keyholders have one journal."""
     with (folder / "lock").open("wb") as file:
         until = time.monotonic() + _PATIENCE

@@ -486,6 +486,27 @@ declared = Table(
     _at(),
 )
 
+# --- the vault ----------------------------------------------------------------------------------
+vault_epochs = Table(
+    "vault_epochs",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _digest("epoch"),
+)
+rewraps = Table(
+    "rewraps",
+    metadata,
+    _id("item", ForeignKey("items.id"), primary_key=True),
+    _int("n", pk=True),
+    _blob("header", nullable=True),
+    _digest("digest"),
+    _digest("epoch"),
+    _blob("record"),
+    _id("entry"),
+    _at(),
+)
+Index("ix_vault_epochs_epoch", vault_epochs.c.epoch)
+Index("ix_rewraps_epoch", rewraps.c.epoch)
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
@@ -584,6 +605,8 @@ APPEND_ONLY = (
     "signed_terms",
     "withheld",
     "withheld_reviews",
+    "vault_epochs",
+    "rewraps",
     "order_entries",
     "directory_entries",
 )

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway import keyfiles
+from gateway import keyfiles, settings
 from gateway.envelope import Identity, Suite
-from gateway.kernel.errors import MalformedError
+from gateway.exchange.parties import Use
+from gateway.kernel.errors import ConflictError, MalformedError
 from gateway.keyholder import folder
 from gateway.keyholder.judge import Floor
 from gateway.ledger import Verifier
 from gateway.settings import Settings
-from gateway.wiring.clock import passphrase
+from gateway.wiring.clock import now, passphrase
+from gateway.wiring.sets import load_directory
 
 FOLDER = "keyholder"
 _DEFAULT_HANDLING = "standard"  # what `gateway push` says of an item unless told otherwise
@@ -33,12 +35,20 @@ def make_keyholder(
     return vault
 
 
-def write_trust(place: Path, config: Settings, checkpoint_key: bytes, root: bytes) -> None:
+def write_trust(
+    place: Path,
+    config: Settings,
+    checkpoint_key: bytes,
+    root: bytes,
+    *,
+    clients: tuple[int, ...] = (),
+    socket: str = "",
+) -> None:
     """Write what a keyholder is to believe in: the directory's root, the log, and its floors."""
     (place / folder.ROOT).write_bytes(root)
     log = str(Verifier(config.origin, checkpoint_key))
     floors = {_DEFAULT_HANDLING: Floor(persons=0)}
-    folder.write_config(place, folder.Config(config.audience, log, floors=floors))
+    folder.write_config(place, folder.Config(config.audience, log, clients, socket, floors=floors))
 
 
 def socket_of(instance: Path, config: Settings) -> Path:
@@ -85,3 +95,21 @@ def _adopt(instance: Path, config: Settings) -> None:
         place, config, signer.public_key, (instance / config.directory / folder.ROOT).read_bytes()
     )
     (secrets / folder.VAULT).rename(place / folder.VAULT)
+
+
+def trust_of(
+    instance: Path, place: Path, *, clients: tuple[int, ...] = (), socket: str = ""
+) -> None:
+    """Write what a keyholder in a folder of its own is to believe in, as an instance has it now.
+
+    *clients* are the user ids that may ask at *socket*. Raises MalformedError, ConflictError if the folder
+    has a config already: what it says is not the instance's to change.
+    """
+    if (place / folder.FILE).exists():
+        raise ConflictError("the folder has a keyholder.toml already")
+    config = settings.read(instance)
+    directory, _ = load_directory(instance / config.directory)
+    (checkpoint, *_) = directory.mechanism().keys(Use.CHECKPOINT, now())
+    root = (instance / config.directory / folder.ROOT).read_bytes()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_trust(place, config, checkpoint.raw(), root, clients=clients, socket=socket)

@@ -16,11 +16,10 @@ from gateway.exchange.acts import Act, Order, act_of, check_rights
 from gateway.exchange.directory import Actor, Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
-from gateway.exchange.parties import Use
+from gateway.exchange.rewraps import active_vault
 from gateway.exchange.tokens import LEEWAY, Claims
 from gateway.kernel.encoding import Json, canonical_json, parse_json
 from gateway.kernel.errors import (
-    ConflictError,
     ForbiddenError,
     GatewayError,
     NotFoundError,
@@ -140,13 +139,9 @@ class Gateway:
         """The log's public key."""
         return Verifier(self.log.origin, self.log.signer.public_key)
 
-    @property
-    def vault(self) -> Recipient:
-        """The vault's public half, as the directory names it. Raises ConflictError if it names none."""
-        mechanism = self.sets.directory.mechanism()
-        for key in mechanism.keys(Use.VAULT, self.now()):
-            return parse_recipient(key.public)
-        raise ConflictError("the directory names no vault key in force")
+    def vault(self, now: datetime) -> Recipient:
+        """Return the vault's recipient that deposits are sealed to. Raises UnavailableError."""
+        return _recipient(active_vault(self.sets.directory, now).public)
 
     def lock(self, name: str) -> threading.Lock:
         """Return the lock of one upload or share: its workflows run one after another."""
@@ -168,6 +163,11 @@ class Gateway:
         if data is None:
             raise NotFoundError("no directory set of this number was in force")
         return _opened(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)  # to spell one out takes longer than to wrap to it
+def _recipient(text: str) -> Recipient:
+    return parse_recipient(text)
 
 
 @lru_cache(maxsize=8)  # every release judges its orders by such sets, and to verify one takes 10 ms

@@ -10,9 +10,16 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from gateway.exchange.entries import SHOWN, Kind
+from gateway.exchange.rewraps import first_epoch
 from gateway.exchange.shares import State as ShareState
 from gateway.kernel.encoding import Json
-from gateway.kernel.errors import GatewayError, LockedError, NotFoundError, VerificationError
+from gateway.kernel.errors import (
+    ConflictError,
+    GatewayError,
+    LockedError,
+    NotFoundError,
+    VerificationError,
+)
 from gateway.keyholder.judge import (
     MAX_APPROVALS,
     SHOWN_SLOTS,
@@ -33,7 +40,7 @@ from gateway.keyholder.protocol import (
     Wrapped,
 )
 from gateway.ledger import Slot, encode_openings, inclusion_path, only
-from gateway.store import ledger, orders, shares, shown, uploads
+from gateway.store import ledger, orders, shares, shown, uploads, vaults
 from gateway.store.uploads import Sealed
 from gateway.store.writer import MECHANISM, Transaction
 from gateway.workflows.gateway import Gateway
@@ -97,6 +104,9 @@ def inform(gateway: Gateway) -> State:
             state = gateway.keyholder.show_directory(message)
         state = _recalls(gateway, state)
         if state.locked:
+            with gateway.engine.connect() as conn:
+                work = vaults.working(conn, first_epoch(gateway.sets.directory))
+            gateway.keyholder.state(work)
             raise LockedError("the keyholder is locked: its custodians must unlock it")
         return state
 
@@ -147,7 +157,7 @@ def ask_wrap(gateway: Gateway, share_id: str, keys: tuple[str, ...] | None = Non
         state = inform(gateway)
         made: list[Wrapped] = []
         with evidence(gateway, state.size) as found:
-            for request in _requests(found, share_id, keys):
+            for request in _requests(gateway, found, share_id, keys):
                 made += gateway.keyholder.wrap(request).headers
         return made
 
@@ -163,10 +173,11 @@ def ask_rewrap(
         inform(gateway)
         with gateway.engine.connect() as conn:
             items = _items(conn, share_id)
+            vaulted = {item.item: _vaulted(gateway, conn, item.item) for item in items}
         made: list[Wrapped] = []
         for start in range(0, len(items), MAX_ITEMS):
             some = items[start : start + MAX_ITEMS]
-            said = tuple(RewrapItem(item.item, item.vault_header) for item in some)
+            said = tuple(RewrapItem(item.item, *vaulted[item.item]) for item in some)
             made += gateway.keyholder.rewrap(RewrapRequest(share_id, said, keys)).headers
         return made
 
@@ -177,7 +188,7 @@ def _items(conn: Connection, share_id: str) -> list[Sealed]:
 
 
 def _requests(
-    found: Evidence, share_id: str, keys: tuple[str, ...] | None
+    gateway: Gateway, found: Evidence, share_id: str, keys: tuple[str, ...] | None
 ) -> Iterator[WrapRequest]:
     """Yield the requests that have all items of a share wrapped."""
     conn = found.conn
@@ -196,15 +207,25 @@ def _requests(
     )
     items = _items(conn, share_id)
     for start in range(0, len(items), MAX_ITEMS):
-        some = tuple(_item(found, item) for item in items[start : start + MAX_ITEMS])
+        some = tuple(_item(gateway, found, item) for item in items[start : start + MAX_ITEMS])
         yield replace(request, items=some)
         # From the second on the keyholder has seen this very checkpoint.
         request = replace(request, view=View(found.view.checkpoint, found.size, ()))
 
 
-def _item(found: Evidence, item: Sealed) -> Item:
+def _item(gateway: Gateway, found: Evidence, item: Sealed) -> Item:
     deposit = uploads.deposit_order(found.conn, item.item)
-    return Item(found.order(deposit, Kind.ITEM_DEPOSITED), item.vault_header)
+    vaulted = _vaulted(gateway, found.conn, item.item)
+    return Item(found.order(deposit, Kind.ITEM_DEPOSITED), *vaulted)
+
+
+def _vaulted(gateway: Gateway, conn: Connection, item: str) -> tuple[bytes, tuple[bytes, ...], str]:
+    """Return an item's vault header of today, the records that lead to it, and its epoch."""
+    current = vaults.current(conn, item)
+    if current.header is None:
+        raise ConflictError("the vault header of an item was destroyed: it can be released no more")
+    epoch = current.epoch or first_epoch(gateway.sets.directory)
+    return current.header, tuple(one.container for one in current.chain), epoch
 
 
 def index_old(gateway: Gateway) -> None:

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from gateway.envelope import Suite, generate_identity
 from gateway.exchange.entries import Kind
 from gateway.exchange.parties import Role, Status
-from gateway.kernel.encoding import sha256
+from gateway.exchange.rewraps import Rewrap, sign_rewrap
+from gateway.kernel.encoding import hex_sha256, sha256
 from gateway.kernel.errors import ConflictError, GatewayError, VerificationError
 from gateway.kernel.ids import new_id
 from gateway.keyholder.client import Keyholder
@@ -484,10 +485,15 @@ def no_key_among_those_given(scene: Scene, since: int) -> Forged:
 
 
 def a_chain_of_rewraps(scene: Scene, since: int) -> Forged:
+    """The gateway's own keys sign no record that leads to the vault header of another item."""
     _, item, release = plain_release(scene)
+    other = scene.deposit().header
     wanted = scene.request(release, [item], since)
-    chained = replace(wanted.items[0], chain=(b"a record",))
-    return replace(wanted, items=(chained,)), "item: re-wrap records"
+    old, new = hex_sha256(item.header), hex_sha256(other)
+    record = Rewrap(item.id, old, new, hex_sha256(b"before"), hex_sha256(b"after"))
+    forged = sign_rewrap(record, scene.log.signer)
+    chained = replace(wanted.items[0], vault_header=other, chain=(forged,))
+    return replace(wanted, items=(chained,)), "item: not signed by enough"
 
 
 ATTACKS: tuple[Callable[[Scene, int], Forged], ...] = (

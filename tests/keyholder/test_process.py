@@ -17,7 +17,10 @@ from gateway import keyfiles
 from gateway.envelope import Suite
 from gateway.kernel.errors import LockedError, MalformedError, TooLargeError, UnavailableError
 from gateway.kernel.ids import new_id
+from gateway.keyfiles import LEAST
+from gateway.keyholder import custody, guard
 from gateway.keyholder.client import Keyholder
+from gateway.keyholder.custody import Custody
 from gateway.keyholder.folder import FILE, SOCKET, VaultFile
 from gateway.keyholder.protocol import MAX_FRAME, AskState, encode, parse_answer
 from gateway.keyholder.server import address, opened
@@ -203,10 +206,9 @@ def test_too_many_items_are_told_before_anything_is_judged(scene: Scene) -> None
 
 
 def test_a_locked_keyholder_says_so_and_tells_how_it_stands(scene: Scene) -> None:
-    def locked() -> tuple[object, ...]:
-        raise LockedError("the keyholder is locked")
-
-    with opened(scene.folder, locked, lambda: NOW):  # type: ignore[arg-type]
+    secret = guard.new_secret()
+    custody.create(scene.folder, secret, guard.by_passphrase(secret, "a phrase", LEAST), NOW)
+    with opened(scene.folder, Custody(scene.folder), lambda: NOW):
         holder = Keyholder(scene.folder / SOCKET)
         assert holder.state().locked
         holder.show_directory(scene.shown_directory(1, 0))
