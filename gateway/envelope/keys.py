@@ -6,8 +6,9 @@ base mode with X-Wing, HKDF-SHA256, ChaCha20-Poly1305).
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
@@ -79,6 +80,8 @@ class Identity:
 
     suite: Suite
     _secret: bytes
+    # The expanded pair, once it was needed: a third of what an unwrap costs. It goes with the identity.
+    _pair: list["_Pair"] = field(default_factory=list, init=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -133,14 +136,19 @@ class Identity:
     def _x25519(self) -> x25519.X25519PrivateKey:
         return x25519.X25519PrivateKey.from_private_bytes(self._secret)
 
-    def _hybrid(self) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
+    def _hybrid(self) -> "_Pair":
         """Expand the 32-byte seed as X-Wing does: SHAKE256 to 64 + 32 bytes."""
-        expanded = hashlib.shake_256(self._secret).digest(96)
-        kem = mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
-        return kem, x25519.X25519PrivateKey.from_private_bytes(expanded[64:])
+        if not self._pair:
+            expanded = hashlib.shake_256(self._secret).digest(96)
+            kem = mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+            self._pair.append((kem, x25519.X25519PrivateKey.from_private_bytes(expanded[64:])))
+        return self._pair[0]
 
     def __repr__(self) -> str:
         return f"Identity({self.suite.value})"
+
+
+_Pair: TypeAlias = tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]
 
 
 def generate_identity(suite: Suite) -> Identity:

@@ -44,6 +44,13 @@ class Slot(IntEnum):
         return self.name.lower()
 
 
+_BY_LABEL = {slot.label: slot for slot in Slot}
+# u8 slot ‖ u16 length of name ‖ name, as every commitment has it.
+_NAMED = {
+    slot: bytes([slot]) + len(slot.name).to_bytes(2, "big") + slot.label.encode() for slot in Slot
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What opens one slot."""
@@ -119,13 +126,12 @@ def only(openings: Openings, slots: Iterable[Slot]) -> dict[Slot, Opening]:
 
 
 def _decode_one(label: str, pair: Json) -> tuple[Slot, Opening]:
-    slot = next((s for s in Slot if s.label == label), None)
+    slot = _BY_LABEL.get(label)
     if slot is None or not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str):
         raise MalformedError("not an opening", field=f"/{label}")
     return slot, Opening(un_b64url(pair[0], size=SALT), pair[1])
 
 
 def _commitment(entry_id: bytes, slot: Slot, opening: Opening) -> bytes:
-    name = slot.label.encode()
-    said = entry_id + bytes([slot]) + len(name).to_bytes(2, "big") + name
-    return hmac.digest(opening.salt, said + canonical_json(opening.value), "sha256")
+    said = entry_id + _NAMED[slot] + canonical_json(opening.value)
+    return hmac.digest(opening.salt, said, "sha256")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import decisions, entries, envelopes, policies, reads, shares
+from tests.benchmarks import decisions, entries, envelopes, policies, reads, shares, wraps
 from tests.benchmarks.figures import FULL, QUICK, Absent, Figure, Plan
 
 Benchmark = Callable[[Plan, Path], Iterator[Figure | Absent]]
@@ -20,6 +20,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     entries.ledger,
     reads.inbox,
     shares.fan_out,
+    wraps.keyholder,
     decisions.policy,
     policies.verdicts,
     policies.matrix,

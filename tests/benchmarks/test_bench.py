@@ -28,6 +28,7 @@ LINES = (
     "  the rest",
     "propose to 3, sqlite, each, p99",
     "release to 3, sqlite, each, p99",
+    "wraps by the keyholder, a CPU second",
     "policy decisions",
     "verdict at 10 rules",
     "verdict at 50 rules",
