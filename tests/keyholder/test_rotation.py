@@ -8,12 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
 from gateway import keyfiles
+from gateway.cli.main import app
 from gateway.client import ceremony, pull
 from gateway.exchange.rewraps import check_chain, read_rewrap
 from gateway.kernel.errors import ConflictError, LockedError
@@ -36,7 +39,6 @@ from tests.world import (
     package_of,
     propose,
     release,
-    run_cli,
     running,
     session,
     source,
@@ -313,11 +315,13 @@ async def test_the_commands_tell_how_the_epochs_stand(vault: Vault, tmp_path: Pa
     said, file = tmp_path / "statement.json", tmp_path / "e.bin"
     file.write_bytes(b"evidence")
 
-    async def cli(*args: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        return await asyncio.to_thread(run_cli, "vault", *args, check=check)
+    async def cli(*args: str, check: bool = True) -> Any:
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["vault", *args])
+        assert done.exit_code == 0 or not check, done.output
+        return done
 
     early = await cli("rotate", "--instance", instance, check=False)
-    assert (early.returncode, "start the gateway first" in early.stderr) == (9, True)
+    assert (early.exit_code, "start the gateway first" in early.stderr) == (9, True)
     async with running(vault.world, vault.held) as live:
         async with session(vault.world, "releaser") as releaser:
             package, _ = await package_of(releaser, [source(file, f"{n}.bin") for n in range(2)])
@@ -337,7 +341,7 @@ async def test_the_commands_tell_how_the_epochs_stand(vault: Vault, tmp_path: Pa
             {"epoch": vault.held.state.epochs[1].id, "status": "active", "items": 0, "open": 0},
         ]
     wrong = await cli("leave", "--instance", instance, "zz", check=False)
-    assert (wrong.returncode, "0 vault epochs begin with zz" in wrong.stderr) == (6, True)
+    assert (wrong.exit_code, "0 vault epochs begin with zz" in wrong.stderr) == (6, True)
 
 
 def test_what_is_to_be_left_needs_another_epoch_to_go_to(vault: Vault) -> None:
