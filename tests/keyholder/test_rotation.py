@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,13 +16,14 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from gateway import keyfiles
+from gateway import keyfiles, wiring
 from gateway.cli.main import app
 from gateway.client import ceremony, pull
 from gateway.exchange.rewraps import check_chain, read_rewrap
 from gateway.kernel.errors import ConflictError, LockedError
 from gateway.keyfiles import LEAST
 from gateway.keyholder import custody, guard
+from gateway.keyholder.ceremony import Destroy, HandIn, Purpose, ask
 from gateway.keyholder.custody import Custody, public_statement
 from gateway.keyholder.protocol import MoveItem
 from gateway.store import ledger
@@ -40,6 +42,7 @@ from tests.world import (
     propose,
     release,
     running,
+    serving,
     session,
     source,
 )
@@ -358,3 +361,38 @@ def test_an_instance_counts_by_the_directory_in_force(vault: Vault) -> None:
     assert [member.name for member in party.members].count(ceremony.KEYHOLDER) == 1
     public = [k.public for m in party.members for k in m.keys if k.use.value == "vault"]
     assert len(public) == len({*public}) == 1
+
+
+@pytest.mark.slow
+async def test_a_server_and_its_keyholder_rotate_by_themselves(tmp_path: Path) -> None:
+    """Two processes and the public commands: unlock, deposit, rotate, enter, leave; the server does the rest."""
+    world, file = build_world(tmp_path, ("xa",)), tmp_path / "e.bin"
+    file.write_bytes(b"evidence")
+    vault, folder = vault_of(world), world.instance / "keyholder"
+    hand_in = HandIn(Purpose("unlock"), PHRASE)
+    with serving(world) as server:
+
+        def reload() -> None:
+            world.sign()
+            server.popen.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it runs
+
+        async with session(world, "releaser") as releaser:
+            package, _ = await package_of(releaser, [source(file, f"{n}.bin") for n in range(3)])
+            waiting = str((await propose(releaser, package, "xa"))["share"])
+            assert (await release(releaser, waiting))["state"] == "released"
+        assert not (await asyncio.to_thread(ask, folder, hand_in)).locked
+        turned = await asyncio.to_thread(ask, folder, HandIn(Purpose("rotate"), PHRASE))
+        ceremony.enter_vault(world.directory, turned.vault, now())
+        ceremony.leave_vault(world.directory, vault.held.state.epochs[0].id)
+        reload()
+        for _ in range(300):
+            await asyncio.sleep(0.2)
+            before, after = await asyncio.to_thread(wiring.vault_standing, world.instance)
+            if (before.items, after.items) == (0, 3):
+                break
+        assert (before.status, before.items, after.items) == ("revoked", 0, 3)
+        async with session(world, "xa") as endpoint:
+            done = await pull.pull(endpoint, waiting, tmp_path / "out", lambda _: None)
+        assert len([*done.folder.rglob("*.bin")]) == 3
+        await asyncio.to_thread(ask, folder, Destroy(before.epoch))
+        await share_again(world, package, "xa")
