@@ -97,7 +97,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished; *waiting* are those of them that wait for the keyholder; *keyholder_trouble* says why it could not be shown what it has not seen; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished; *waiting* are those of them that wait for the keyholder; *keyholder_trouble* says why it could not be shown what it has not seen; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *all_left* the directory by which no item was to leave its vault epoch, and when that was seen; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
     """
 
     engine: Engine
@@ -119,6 +119,7 @@ class Gateway:
     unauthenticated: int = 0
     proposal_days: int = 30
     swept: date | None = None
+    all_left: tuple[str, datetime] | None = None
     displaced: threading.Event = field(default_factory=threading.Event)
     dates: Dates = field(default_factory=Dates)
     stopped: set[str] = field(default_factory=set)

@@ -9,7 +9,7 @@ is then made again.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -29,6 +29,9 @@ from gateway.workflows.proofs import inform
 
 BATCH = 64
 """Items of one request to the keyholder, and of one transaction."""
+
+LOOK_AGAIN = timedelta(minutes=30)
+"""How long a finished rotation is taken for finished."""
 
 _log = structlog.get_logger()
 
@@ -67,12 +70,13 @@ def run(
     *told* hears of each batch. What stands against it is logged, and the next call goes on from there: a
     locked keyholder ends the run, an item whose header cannot be opened is passed over.
     """
-    done, after = 0, ""
-    if _next(gateway, after) and not _informed(gateway):
+    done, after, directory = 0, "", gateway.sets.directory.digest
+    if _was_done(gateway, directory) or (_next(gateway, after) and not _informed(gateway)):
         return 0
     while stop is None or not stop.is_set():
         found = _next(gateway, after)
         if not found:
+            gateway.all_left = directory, gateway.now()
             break
         after = found[-1].item
         try:
@@ -83,6 +87,15 @@ def run(
         done += count
         told(count)
     return done
+
+
+def _was_done(gateway: Gateway, directory: str) -> bool:
+    """Tell whether nothing was left by this directory a while ago: to look reads every item.
+
+    What was sealed before and deposited since waits that long.
+    """
+    seen = gateway.all_left
+    return seen is not None and seen[0] == directory and gateway.now() - seen[1] < LOOK_AGAIN
 
 
 def _informed(gateway: Gateway) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,10 @@ async def drill(vault: Vault, tmp_path: Path) -> None:
         worker.cancel()
         with suppress(asyncio.CancelledError):
             await worker
+        assert await asyncio.to_thread(rewrap.run, live.gateway) == 0, "it was done just now"
+        live.skew = rewrap.LOOK_AGAIN
         await asyncio.to_thread(rewrap.run, live.gateway)  # sealed before, deposited since
+        live.skew = timedelta(0)
         assert counted(live.gateway).keys() == {after}
         vault.held.destroy(before, now())
         assert [*vault.held.opened] == [vault.held.state.epochs[1].name]
