@@ -84,10 +84,13 @@ def init(
 
 @app.command()
 def serve(folder: Folder) -> None:
-    """Run the keyholder until it is told to stop. It begins locked."""
-    # In a fresh process, which has never loaded what the command line needs for other commands.
-    arguments = [sys.executable, "-m", "gateway.keyholder", "--service", str(folder)]
-    os.execv(sys.executable, arguments)  # noqa: S606 - this very program
+    """Answer on the folder's socket until told to stop. It begins locked.
+
+    A keyholder with a single sealed vault.key is opened by GATEWAY_PASSPHRASE instead.
+    """
+    # Another program takes this process over: one that has loaded neither web nor database.
+    command = [sys.executable, "-m", "gateway.keyholder", str(folder), "--alone"]
+    os.execv(sys.executable, command)  # noqa: S606 - this very program
 
 
 @app.command()

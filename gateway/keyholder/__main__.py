@@ -1,21 +1,19 @@
-"""`python -m gateway.keyholder [--service] FOLDER`: the keyholder's process.
+"""`python -m gateway.keyholder FOLDER`: the keyholder as a process.
 
-It serves until its standard input ends, which is when the gateway that started it does; as a service of
-its own, until SIGTERM or SIGINT.
+One that a gateway started beside itself serves until its standard input ends, which is when the gateway
+does; with `--alone`, until SIGTERM or SIGINT.
 """
 
 import os
 import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import keyfiles
 from gateway.kernel.errors import GatewayError
 from gateway.keyholder.process import running
-
-SERVICE = "--service"
-_ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def now() -> datetime:
@@ -24,20 +22,26 @@ def now() -> datetime:
 
 
 def main() -> None:
-    """Serve a folder until it is told to end."""
-    *options, folder = sys.argv[1:]
-    service = SERVICE in options
-    if service:  # before there is a thread, so that every one inherits it
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    """Serve a folder until told to stop."""
+    folder, *alone = sys.argv[1:]
     phrase = os.environ.pop(keyfiles.PASSPHRASE, None)  # noqa: TID251 - its composition root
     try:
         with running(Path(folder), phrase, now):
-            if service:
-                signal.sigwait(_ENDS)
-            while not service and sys.stdin.buffer.read(4096):
-                pass
+            _until_told() if alone == ["--alone"] else _until_alone()
     except GatewayError as error:
         sys.exit(f"keyholder: {error}")
+
+
+def _until_told() -> None:
+    told = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: told.set())
+    told.wait()
+
+
+def _until_alone() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
 
 
 if __name__ == "__main__":

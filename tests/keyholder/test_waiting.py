@@ -4,13 +4,17 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.client import pull
+from gateway.envelope import Identity, Recipient
 from gateway.kernel.errors import LockedError
+from gateway.kernel.signing import Signer
 from gateway.keyholder import server as keyholder_server
 from gateway.keyholder.folder import VaultFile
 from gateway.workflows import upkeep
@@ -33,6 +37,25 @@ from tests.world import (
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return build_world(tmp_path, ["xa"])
+
+
+@dataclass(slots=True)
+class Lockable:
+    """A vault that custodians have locked."""
+
+    identity: Identity
+    locked: bool = True
+
+    def identities(self, *_epochs: str) -> tuple[Identity, ...]:
+        if self.locked:
+            raise LockedError("the keyholder is locked: its custodians must unlock it")
+        return (self.identity,)
+
+    def want(self, *_epochs: str) -> None:
+        pass
+
+    def mover(self, _now: datetime) -> tuple[Recipient, Signer]:
+        raise LockedError("the keyholder is locked: its custodians must unlock it")
 
 
 async def readyz(live: Running) -> dict[str, Any]:
@@ -88,23 +111,17 @@ async def test_a_release_from_before_a_restart_is_finished_at_the_start(
 async def test_a_locked_keyholder_is_named_and_unlocking_finishes_what_waits(
     world: World, tmp_path: Path
 ) -> None:
-    locked = True
-
-    def identities() -> Any:
-        if locked:
-            raise LockedError("the keyholder is locked: its custodians must unlock it")
-        return VaultFile.read(world.instance / "keyholder", None)()
-
+    vault = Lockable(VaultFile.read(world.instance / "keyholder", None).identity)
     async with running(world, keyholder=False) as live:
         folder = world.instance / "keyholder"
-        with keyholder_server.opened(folder, identities, live.now):
+        with keyholder_server.opened(folder, vault, live.now):
             share = await proposed(world, tmp_path)
             async with session(world, "releaser") as staff:
                 assert (await release(staff, share))["state"] == "released"
             upkeep.every_minute(live.gateway)
             said = (await readyz(live))["warnings"]
             assert any("keyholder: the keyholder is locked" in line for line in said)
-            locked = False
+            vault.locked = False
             upkeep.keep_place(live.gateway)
             assert not live.gateway.stuck
             upkeep.every_minute(live.gateway)

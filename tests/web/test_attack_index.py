@@ -159,6 +159,17 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "a kept set rewritten in the database",
         "activation in quarantine, or by who may not",
     ),
+    "Custody": (
+        "fewer shares than it takes, one share twice",
+        "a wrong, mixed or damaged share",
+        "a share that was handed in for something else, or hours ago",
+        "shares of a set that was replaced",
+        "a key of the thief's own in place of an epoch's",
+        "another item's header under a re-wrap record",
+        "a re-wrap record by the gateway's own keys",
+        "file keys moved to an epoch that the directory does not name",
+        "kill -9 in a rotation",
+    ),
     "Web page": (
         "XSS through names",
         "CSRF",
