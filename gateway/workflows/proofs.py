@@ -39,7 +39,7 @@ from gateway.keyholder.protocol import (
     State,
     Wrapped,
 )
-from gateway.ledger import Slot, encode_openings, inclusion_path, only
+from gateway.ledger import Slot, consistency_path, encode_openings, inclusion_path, only
 from gateway.store import ledger, orders, shares, shown, uploads, vaults
 from gateway.store.uploads import Sealed
 from gateway.store.writer import MECHANISM, Transaction
@@ -83,8 +83,9 @@ def evidence(gateway: Gateway, seen: int) -> Iterator[Evidence]:
         note = ledger.checkpoint(conn, size)
         if note is None or size < seen:
             raise VerificationError("the keyholder saw more of the ledger than there is now")
-        proof = ledger.consistency(conn, seen, size) if seen else []
+        # A path asks for the same tile again and again, and the rightmost is put together each time.
         tile = lru_cache(None)(partial(ledger.tile, conn))
+        proof = consistency_path(seen, size, tile) if seen else []
         yield Evidence(conn, gateway.log.audience_key, size, View(note, seen, tuple(proof)), tile)
 
 
