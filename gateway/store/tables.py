@@ -486,6 +486,14 @@ declared = Table(
     _at(),
 )
 
+# --- digests of the parts of bodies ---------------------------------------------------------------
+body_parts = Table(
+    "body_parts",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _blob("digests"),  # SHA-256 of each part, 32 bytes, joined; no row for a body of one part
+)
+
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
@@ -564,6 +572,7 @@ APPEND_ONLY = (
     "signed_terms",
     "withheld",
     "withheld_reviews",
+    "body_parts",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

@@ -12,6 +12,7 @@ from gateway.envelope import parse_recipient, seal_bytes
 from gateway.exchange.acts import (
     MakePackage,
 )
+from gateway.exchange.body_parts import BodyParts
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sign_manifest
 from gateway.exchange.messages import About
@@ -73,6 +74,7 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         release_order = orders.get(conn, released.order or "")
         deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
         terms = shares.released_terms(conn, share_id)
+        parts = [uploads.body_parts_of(conn, item.item) for item in items]
     directory = gateway.sets.directory
     wrapped_to: set[str] = set()
     made: list[Header] = []
@@ -88,7 +90,8 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         )
         made.append(Header(n, item.item, data, hex_sha256(data)))
         wrapped_to.update(envelope_keys(directory.party(share.recipient), item.suite, now))
-    manifest = _manifest(gateway, share, package, items, made, terms, now)
+    several = tuple(BodyParts(n, digests) for n, digests in enumerate(parts) if digests)
+    manifest = _manifest(gateway, share, package, items, made, several, terms, now)
 
     def job(tx: Transaction) -> None:
         if shares.get(tx.conn, share_id).state is not State.RELEASED:
@@ -106,6 +109,7 @@ def _manifest(
     package: MakePackage,
     items: list[uploads.Sealed],
     made: list[Header],
+    parts: tuple[BodyParts, ...],
     terms: dict[str, Json],
     now: datetime,
 ) -> KeptManifest:
@@ -117,6 +121,7 @@ def _manifest(
         terms=terms,
         basis=plain(package.basis) if package.basis.mode == "requested" else {"mode": "proactive"},
         note=package.note,
+        parts=parts or msgspec.UNSET,
     )
     # The manifest speaks of every item, so it takes the strongest suite that the recipient has.
     keys = envelope_keys(recipient, "pq", now) or envelope_keys(recipient, "classic", now)
