@@ -23,7 +23,7 @@ from gateway.envelope.keys import (
     parse_recipient,
 )
 from gateway.envelope.lanes import Lane, in_order
-from gateway.envelope.parts import PART, PartDigests, parts_in
+from gateway.envelope.parts import PART, PartDigests, part_span, parts_in
 from gateway.envelope.stanza import MAX_HEADER, header_size
 from gateway.envelope.stream import open_body, seal_body
 
@@ -49,6 +49,7 @@ __all__ = [
     "open_body",
     "parse_identity",
     "parse_recipient",
+    "part_span",
     "parts_in",
     "seal_body",
     "seal_bytes",

@@ -15,6 +15,11 @@ def parts_in(body_size: int) -> int:
     return max(1, -(-body_size // PART))
 
 
+def part_span(body_size: int, k: int) -> tuple[int, int]:
+    """Return where part *k* of a body lies: bytes [start, end)."""
+    return k * PART, min((k + 1) * PART, body_size)
+
+
 class PartDigests:
     """The SHA-256 of every part of a body, fed in order by pieces of any length."""
 

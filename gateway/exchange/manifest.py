@@ -94,6 +94,11 @@ class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str
     parts: tuple[BodyParts, ...] | msgspec.UnsetType = msgspec.UNSET
 
+    def parts_of(self, n: int) -> tuple[str, ...]:
+        """Return the digests of the parts of the body of item *n*; none if it has one or none are known."""
+        listed = self.parts if isinstance(self.parts, tuple) else ()
+        return next((one.sha256 for one in listed if one.n == n), ())
+
 
 def sign_manifest(manifest: Manifest, signer: Signer) -> bytes:
     """Sign the outer manifest."""

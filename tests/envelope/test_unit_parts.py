@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.envelope import PART, PartDigests, parts, parts_in
+from gateway.envelope import PART, PartDigests, part_span, parts, parts_in
 
 SMALL = 1000  # bytes of a part, so that a body of many is quickly made
 
@@ -46,3 +46,8 @@ def test_a_part_has_sixty_four_mebibytes() -> None:
 def test_the_number_of_parts_follows_from_the_size() -> None:
     sizes = (0, 1, PART - 1, PART, PART + 1, 2 * PART, 100 * 10**9)
     assert [parts_in(size) for size in sizes] == [1, 1, 1, 1, 2, 2, 1491]
+    assert [part_span(2 * PART + 5, k) for k in range(3)] == [
+        (0, PART),
+        (PART, 2 * PART),
+        (2 * PART, 2 * PART + 5),
+    ]
