@@ -7,6 +7,7 @@ everything once more.
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Arrived:
     def __init__(self, path: Path, item: SealedItem, parts: Sequence[str]) -> None:
         self.path = path
         self.pieces = pieces(item, parts)
+        if self.size > self.pieces[-1].end:  # nothing that came from the gateway
+            os.truncate(path, self.pieces[-1].end)
         self.good = self._kept()
         for n, piece in enumerate(self.pieces):
             if n not in self.good and piece.end <= self.size and self._holds(piece):
