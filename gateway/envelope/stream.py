@@ -2,14 +2,13 @@
 
 With an executor, batches of chunks are sealed or opened beside each other while the next is read and the
 last is written; what comes out is the same, byte for byte, and so is what is released before an error.
-Without, a batch is one chunk, and no more is read than that and the one after it.
+Without, what is opened is one chunk at a time, and no more is read than that and the one after it.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
@@ -26,6 +25,7 @@ from gateway.envelope.body import (
 from gateway.envelope.lanes import DEPTH, in_order
 from gateway.kernel.errors import MalformedError, VerificationError
 
+_ALONE = 8  # chunks that one core seals at a time
 _SLOTS = DEPTH + 1  # buffers: of the results that are underway or looked at
 
 
@@ -37,11 +37,10 @@ class Readable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Chunks from number *index* on, the *final* ones or not, and the buffer for what is made of them."""
+class _Batch(NamedTuple):
+    """Chunks from number *first* on, the *final* ones or not, and the buffer for what is made of them."""
 
-    index: int
+    first: int
     data: bytes
     final: bool
     out: memoryview
@@ -57,7 +56,7 @@ def seal_body(
     """Seal a stream of unknown length, in constant memory."""
     sink.write(nonce)
     seal = partial(_seal, payload_cipher(file_key, nonce))
-    size = BATCH if executor else 1
+    size = BATCH if executor else _ALONE
     for sealed in in_order(executor, seal, _batches(source, size, CHUNK, SEALED)):  # noqa: FURB122  # a sink need only write
         sink.write(sealed)
 
@@ -99,7 +98,7 @@ def _seal(aead: ChaCha20Poly1305, batch: _Batch) -> memoryview:
     view, at = memoryview(batch.data), 0
     for i, start in enumerate(range(0, max(1, len(view)), CHUNK)):
         chunk = view[start : start + CHUNK]
-        nonce = counter(batch.index + i, last=batch.final and start + CHUNK >= len(view))
+        nonce = counter(batch.first + i, last=batch.final and start + CHUNK >= len(view))
         at += aead.encrypt_into(nonce, chunk, None, batch.out[at : at + len(chunk) + TAG])
     return batch.out[:at]
 
@@ -112,9 +111,9 @@ def _open(aead: ChaCha20Poly1305, batch: _Batch) -> tuple[memoryview, Verificati
             chunk = view[start : start + SEALED]
             more = not batch.final or start + SEALED < len(view)
             out = batch.out[at : at + max(0, len(chunk) - TAG)]
-            last = _either(aead, batch.index + i, chunk, out, more=more)
+            last = _either(aead, batch.first + i, chunk, out, more=more)
             at += len(out)
-            _check_place(batch.index + i, len(out), last=last, more=more)
+            _check_place(batch.first + i, len(out), last=last, more=more)
     except VerificationError as error:
         return batch.out[:at], error
     return batch.out[:at], None
