@@ -148,18 +148,21 @@ class Custody:
             return tuple(sorted(self._wanted))
 
     def identities(self, *epochs: str) -> tuple[Identity, ...]:
-        """Return the identities of *epochs*, by name or id; without any, all that are open.
+        """Return all identities that are open, those of *epochs*, by name or id, first.
 
-        Raises LockedError if one of them, or everything, is locked; NotFoundError if there is none.
+        The others come too, since an epoch may be said wrongly: by who sealed an item just as the epochs
+        changed. Raises LockedError if one of *epochs*, or everything, is locked; NotFoundError if there is
+        none of that name.
         """
         with self._lock:
-            names = [self._state.find(name).name for name in epochs] or [*self._open]
+            names = [self._state.find(name).name for name in epochs]
             lacking = [name for name in names if name not in self._open]
             self._wanted.update(lacking)
             if self.locked or lacking:
                 what = f"vault epoch {', '.join(lacking)}" if lacking else "the keyholder"
                 raise LockedError(f"{what} is locked: custodians must unlock it", retry_after=60)
-            return tuple(self._open[name] for name in names)
+            others = [name for name in sorted(self._open) if name not in names]
+            return tuple(self._open[name] for name in (*names, *others))
 
     def signer(self) -> Signer:
         """Return the key for re-wrap records. Raises LockedError."""

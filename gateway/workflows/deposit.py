@@ -240,7 +240,8 @@ def _keep(
         raise ConflictError("the upload is complete already, with other statements")
     uploads.set_state(tx.conn, act.upload, State.COMPLETE)
     uploads.seal(tx.conn, made, act, signed.order.digest, gateway.now())
-    vaults.sealed_to(tx.conn, made.item, made.epoch)
+    epoch = made.epoch or epoch_of(str(gateway.vault(gateway.now())))
+    vaults.sealed_to(tx.conn, made.item, epoch)
     uploads.keep_body_parts(tx.conn, made.item, made.body_parts)
     return {
         "item": made.item,

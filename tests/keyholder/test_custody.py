@@ -83,6 +83,10 @@ def test_only_epochs_with_open_work_are_opened(made: tuple[Path, bytes]) -> None
         held.identities("2026Q4")
     held.unlock(bytearray(made[1]), NEXT)
     assert [*held.opened] == ["2026Q4", "2027Q1"]
+    first, second = held.identities("2027Q1")
+    assert held.identities() == (second, first), (
+        "one that is said wrongly is found among the others"
+    )
     held.lock()
     held.unlock(bytearray(made[1]), NEXT, ["2026Q4"])
     assert [*held.opened] == ["2026Q4"]
