@@ -13,6 +13,7 @@ from gateway.envelope import parse_recipient, seal_bytes
 from gateway.exchange.acts import (
     MakePackage,
 )
+from gateway.exchange.body_parts import BodyParts
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sign_manifest
 from gateway.exchange.messages import About
@@ -90,12 +91,14 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         package = shares.package(conn, share.package)
         items = uploads.deposited(conn, package.items)
         terms = shares.released_terms(conn, share_id)
+        parts = [uploads.body_parts_of(conn, item.item) for item in items]
     wrapped = ask_wrap(gateway, share_id)
     wrapped_to = {key for one in wrapped for key in one.keys}
     made = [
         Header(n, one.item, one.header, hex_sha256(one.header)) for n, one in enumerate(wrapped)
     ]
-    manifest = _manifest(gateway, share, package, items, made, terms, now)
+    several = tuple(BodyParts(n, digests) for n, digests in enumerate(parts) if digests)
+    manifest = _manifest(gateway, share, package, items, made, several, terms, now)
 
     def job(tx: Transaction) -> None:
         if shares.get(tx.conn, share_id).state is not State.RELEASED:
@@ -113,6 +116,7 @@ def _manifest(
     package: MakePackage,
     items: list[uploads.Sealed],
     made: list[Header],
+    parts: tuple[BodyParts, ...],
     terms: dict[str, Json],
     now: datetime,
 ) -> KeptManifest:
@@ -124,6 +128,7 @@ def _manifest(
         terms=terms,
         basis=plain(package.basis) if package.basis.mode == "requested" else {"mode": "proactive"},
         note=package.note,
+        parts=parts or msgspec.UNSET,
     )
     # The manifest speaks of every item, so it takes the strongest suite that the recipient has.
     keys = envelope_keys(recipient, "pq", now) or envelope_keys(recipient, "classic", now)
