@@ -96,8 +96,8 @@ def inform(gateway: Gateway) -> State:
     """
     with gateway.keyholder.turn:
         state = gateway.keyholder.state()
-        with evidence(gateway, state.size) as found:
-            newer = shown.directories_after(found.conn, state.directory)
+        with gateway.engine.connect() as conn:
+            newer = shown.directories_after(conn, state.directory)
         for _, data, eid in newer:
             with evidence(gateway, state.size) as found:
                 entry = found.entry(eid, (Slot.KIND, Slot.TIME, Slot.CONTENT))
