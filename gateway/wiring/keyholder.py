@@ -19,7 +19,7 @@ from gateway.wiring.sets import load_directory
 
 FOLDER = "keyholder"
 _DEFAULT_HANDLING = "standard"  # what `gateway push` says of an item unless told otherwise
-_STOP = 10.0  # seconds it gets to end what is under way
+_STOP = 2.0  # seconds it gets to end what is under way; killed, it loses nothing
 
 
 def make_keyholder(
