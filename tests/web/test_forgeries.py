@@ -1,6 +1,7 @@
 """Whoever controls the gateway's database and disk, but no person's key, gains nothing by it."""
 
 import io
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -135,9 +136,16 @@ def blobs_of(live: Running, item: str) -> list[Path]:
 
 
 def nothing_came_out(out: Path) -> bool:
-    """Tell whether no plaintext was written, under whatever name; the terms are shown before that."""
+    """Tell whether no plaintext was written, under whatever name; the terms are shown before that.
+
+    Beside a sealed file may lie which of its parts hold: numbers and digests, nothing else.
+    """
     files = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".age")
-    return not [path for path in files if not path.name.endswith(".terms.json")]
+    left = [path for path in files if not path.name.endswith(".terms.json")]
+    return all(path.suffix == ".verified" and _DIGESTS.fullmatch(path.read_text()) for path in left)
+
+
+_DIGESTS = re.compile(r"([0-9]+ [0-9a-f]{64}\n)*", re.ASCII)
 
 
 async def refused_pull(world: World, share: str, out: Path) -> str:

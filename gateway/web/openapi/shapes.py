@@ -8,6 +8,7 @@ it says too much or too little, a test finds answers or examples that do not con
 from collections.abc import Mapping
 
 from gateway.exchange.acts import MAX_ITEMS, MAX_PARTS
+from gateway.exchange.body_parts import MAX_BODY_PARTS
 from gateway.exchange.bounds import MAX_TEXT
 from gateway.exchange.derivation_acts import MAX_CHECKS, MAX_REMOVED
 from gateway.exchange.history_acts import MAX_ROWS
@@ -204,6 +205,7 @@ LISTS: Mapping[tuple[str, str], Schema] = {
     ("MakePackage", "items"): {"minItems": 1, "maxItems": MAX_ITEMS, "uniqueItems": True},
     ("Release", "items"): {"minItems": 1},
     ("Complete", "parts"): {"maxItems": MAX_PARTS},
+    ("BodyParts", "sha256"): {"minItems": 2, "maxItems": MAX_BODY_PARTS},
     ("Wanted", "crimes"): {"minItems": 1, "uniqueItems": True},
     ("Wanted", "products"): {"minItems": 1, "uniqueItems": True},
     ("AssessRfa", "checks"): {"minItems": len(CheckName), "maxItems": len(CheckName)},
