@@ -1,7 +1,9 @@
 """Key files: secret keys on disk, mode 0600, sealed under a passphrase unless told otherwise.
 
 JSON: `{v, kind, public, secret}` in clear, or `{v, kind, public, sealed: {ops, mem, salt, box}}` with
-Argon2id and XSalsa20-Poly1305 (libsodium). Files that others may read are refused.
+Argon2id and XSalsa20-Poly1305 (libsodium). Version 2 is of signing keys that have a second one beside
+them: `second` is its public key, and the secret holds both seeds, Ed25519's first. Files that others
+may read are refused.
 """
 
 import os
@@ -17,7 +19,8 @@ from nacl.pwhash import argon2id
 from gateway.envelope import Identity, Suite, generate_identity, parse_identity
 from gateway.exchange.parse import decode, plain
 from gateway.kernel.encoding import b64url, canonical_json, un_b64url
-from gateway.kernel.errors import MalformedError, VerificationError
+from gateway.kernel.errors import ConflictError, MalformedError, VerificationError
+from gateway.kernel.second import SEED_SIZE, SecondKey
 from gateway.kernel.signing import KeySigner
 
 Kind = Literal["ed25519", "age", "symmetric"]
@@ -40,15 +43,25 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     v: int
     kind: Kind
     public: str
+    second: str | None = None
     secret: str | None = None
     sealed: SealedSecret | None = None
 
 
-def write(path: Path, kind: Kind, public: str, secret: bytes, passphrase: str | None) -> None:
+def write(
+    path: Path,
+    kind: Kind,
+    public: str,
+    secret: bytes,
+    passphrase: str | None,
+    *,
+    second: str | None = None,
+) -> None:
     """Write a new key file. Raises MalformedError if there is one already: keys are not overwritten."""
     sealed = None if passphrase is None else _seal(secret, passphrase)
     clear = b64url(secret) if passphrase is None else None
-    data = canonical_json(plain(KeyFile(1, kind, public, clear, sealed)))
+    version = 1 if second is None else 2
+    data = canonical_json(plain(KeyFile(version, kind, public, second, clear, sealed)))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -66,6 +79,10 @@ def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
     Raises MalformedError if it is missing, of another kind or readable by others, VerificationError
     for a wrong passphrase.
     """
+    return _secret(path, _read(path, kind), passphrase)
+
+
+def _read(path: Path, *kinds: Kind) -> KeyFile:
     try:
         mode = path.stat().st_mode
         data = path.read_bytes()
@@ -74,10 +91,14 @@ def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
     if mode & 0o077:
         raise MalformedError(f"key file {path.name} is open to others: run chmod 600 on it")
     found = decode(data.strip(), KeyFile)
-    if found.v != 1:
+    if found.v != (1 if found.second is None else 2):
         raise MalformedError(f"key file {path.name} is of another version")
-    if found.kind != kind:
-        raise MalformedError(f"key file {path.name} holds a {found.kind} key, expected {kind}")
+    if found.kind not in kinds:
+        raise MalformedError(f"key file {path.name} holds a {found.kind} key, expected {kinds[0]}")
+    return found
+
+
+def _secret(path: Path, found: KeyFile, passphrase: str | None) -> bytes:
     if found.secret is not None:
         return un_b64url(found.secret)
     if found.sealed is None or passphrase is None:
@@ -85,16 +106,54 @@ def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
     return _unseal(found.sealed, passphrase)
 
 
-def make_signer(path: Path, passphrase: str | None) -> KeySigner:
-    """Make a signing key and its file."""
-    signer = KeySigner.generate()
-    write(path, "ed25519", b64url(signer.public_key), signer.seed, passphrase)
+def make_signer(path: Path, passphrase: str | None, *, second: bool = False) -> KeySigner:
+    """Make a signing key and its file, with a *second* key beside it or without."""
+    signer = KeySigner.generate(second=second)
+    _write_signer(path, signer, passphrase)
     return signer
 
 
 def read_signer(path: Path, passphrase: str | None) -> KeySigner:
-    """Read a signing key."""
-    return KeySigner.from_seed(read(path, "ed25519", passphrase))
+    """Read a signing key, and the second one beside it if there is one."""
+    found = _read(path, "ed25519")
+    secret = _secret(path, found, passphrase)
+    if found.second is None:
+        return KeySigner.from_seed(secret)
+    return KeySigner.from_seed(secret[:-SEED_SIZE], SecondKey.from_seed(secret[-SEED_SIZE:]))
+
+
+def add_second(path: Path, passphrase: str | None) -> KeySigner:
+    """Put a second key beside a signing key that has none, in place of its file; return both.
+
+    Whoever is cut off has the old file or the new one. Raises ConflictError if there is one already.
+    """
+    old = read_signer(path, passphrase)
+    if old.second is not None:
+        raise ConflictError(f"key file {path.name} has a second key already")
+    made = KeySigner.from_seed(old.seed, SecondKey.generate())
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    _write_signer(fresh, made, passphrase)
+    fresh.replace(path)
+    _sync_folder(path.parent)
+    return made
+
+
+def _write_signer(path: Path, signer: KeySigner, passphrase: str | None) -> None:
+    public, second = b64url(signer.public_key), signer.second
+    if second is None:
+        write(path, "ed25519", public, signer.seed, passphrase)
+    else:
+        both = signer.seed + second.seed
+        write(path, "ed25519", public, both, passphrase, second=b64url(second.public_key))
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_identity(path: Path, suite: Suite, passphrase: str | None) -> Identity:

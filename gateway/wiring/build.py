@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
+from gateway.exchange.pairs import AsPaired
 from gateway.kernel.errors import UnavailableError
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
@@ -113,6 +114,7 @@ def _build(
         upload_quota=config.upload_quota,
         policy_threshold=config.policy_threshold,
     )
+    gateway.manifest_signer = AsPaired(gateway.manifest_signer, lambda: gateway.sets.directory)
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)
     return gateway
