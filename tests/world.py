@@ -104,6 +104,7 @@ class World:
     config: Settings
     begins: datetime | None = None  # when its keys begin; None: as they are made
     days: int = ceremony.KEY_DAYS  # how long its keys are good
+    seconds: ceremony.Seconds = ceremony.Seconds.NONE  # which keys of its members sign twice
 
     @property
     def instance(self) -> Path:
@@ -197,6 +198,7 @@ class World:
             passphrase=None,
             now=self._moment(),
             days=self.days,
+            seconds=self.seconds,
         )
 
     def add_staff(self, who: str, *roles: Role) -> None:
@@ -217,10 +219,12 @@ def build_world(
     policy: Path = POLICIES,
     begins: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
+    seconds: ceremony.Seconds = ceremony.Seconds.NONE,
 ) -> World:
     """Make an instance with staff and authorities, directory and policy signed.
 
-    Its keys begin at *begins*, or now, and are good for *days*.
+    Its keys begin at *begins*, or now, and are good for *days*. With *seconds*, the gateway and the
+    custodian sign twice, and so do those keys of its members.
     """
     port, admin = free_port(), free_port()
     config = Settings(
@@ -231,8 +235,16 @@ def build_world(
         port=port,
         admin_port=admin,
     )
-    world = World(root, config, begins, days)
-    wiring.init_instance(world.instance, config, None, policy, moment=begins, days=days)
+    world = World(root, config, begins, days, seconds)
+    wiring.init_instance(
+        world.instance,
+        config,
+        None,
+        policy,
+        moment=begins,
+        days=days,
+        second=seconds is not ceremony.Seconds.NONE,
+    )
     (world.instance / "data").mkdir(exist_ok=True)
     for who, roles in STAFF.items():
         world.add_staff(who, *roles)

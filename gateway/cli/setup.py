@@ -345,7 +345,7 @@ def add_second(
 ) -> None:
     """Put an ML-DSA-65 key beside a signing key, and enter it: what it signs then bears both.
 
-    Both are asked for from today, and of a custodian from when the set in force expires, unless --from
+    Both are asked for from today, and of a custodian from the day after the signed set expires, unless --from
     says otherwise. If this was cut off, run it again.
     """
     from gateway import keyfiles, settings, wiring
@@ -358,7 +358,7 @@ def add_second(
         if mandatory_from:
             begins = f"{mandatory_from}T00:00:00Z"
         else:
-            begins = ceremony.end_of_set(folder) if custodian else spell(wiring.now())
+            begins = ceremony.day_after_set(folder) if custodian else spell(wiring.now())
         signer = keyfiles.read_signer(key, wiring.passphrase())
         if signer.second is None:
             signer = keyfiles.add_second(key, wiring.passphrase())

@@ -216,13 +216,14 @@ def pair(folder: Path, signer: Signer, mandatory_from: str) -> str:
     raise NotFoundError("the key is nobody's in the directory: see gateway keys list")
 
 
-def end_of_set(folder: Path) -> str:
-    """Return when the set that lies in the folder expires. Raises MalformedError if there is none."""
+def day_after_set(folder: Path) -> str:
+    """Return the first midnight (UTC) after the signed set expires. Raises MalformedError without one."""
     try:
         data = (folder / "set.json").read_bytes()
     except OSError:
         raise MalformedError("no set is signed yet: say from which day, with --from") from None
-    return spell(open_set(data, decode((folder / "root.json").read_bytes(), Root)).expires)
+    end = open_set(data, decode((folder / "root.json").read_bytes(), Root)).expires
+    return f"{end.date() + timedelta(days=1)}T00:00:00Z"
 
 
 def pair_custodian(folder: Path, signer: Signer, mandatory_from: str) -> None:
@@ -236,7 +237,7 @@ def pair_custodian(folder: Path, signer: Signer, mandatory_from: str) -> None:
     found = [key for key in root.keys if key.kid == kid]
     if not found:
         raise NotFoundError("the root does not name this custodian's key")
-    if path.exists() and open_set(path.read_bytes(), root).expires > instant(mandatory_from):
+    if path.exists() and open_set(path.read_bytes(), root).expires >= instant(mandatory_from):
         raise ConflictError(
             "the set in force is good beyond that time: let second signatures be mandatory later"
         )

@@ -72,8 +72,8 @@ class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def verify(self, container: bytes) -> Statement:
         """Return the statement that enough root keys signed. Raises VerificationError.
 
-        A second signature is due if the statement is good beyond the day from which it is mandatory:
-        the day it says it was issued could be an invention, to expire early helps nobody.
+        A second signature is due unless the statement expires before it is mandatory: the time of
+        issue could be an invention, to expire early helps nobody.
         """
         said = build(unverified_payload(container), Statement)
         end = instant(said.expires)

@@ -48,6 +48,7 @@ from tests.exchange.world import (
     signer,
 )
 from tests.exchange.world import directory as everybody
+from tests.vectors import ROOT
 
 DUE = NOW - timedelta(days=30)
 BEFORE, AFTER = DUE - timedelta(seconds=1), NOW
@@ -428,3 +429,13 @@ def test_what_is_signed_as_paired_holds() -> None:
     container = sign("t", {}, AsPaired(both("sharer"), lambda: everybody(party)))
     kid = paired("sharer").kid
     assert verify("t", container, {kid: paired("sharer").checking(AFTER)})[1] == {kid}
+
+
+def test_no_key_of_the_directory_checks_signatures_without_its_pair() -> None:
+    """Whoever takes the raw key would not miss a second signature: tokens alone do, which bear none."""
+    takes = {
+        path.relative_to(ROOT / "gateway").as_posix(): found
+        for path in (ROOT / "gateway").rglob("*.py")
+        if (found := path.read_text().count(".raw()"))
+    }
+    assert takes == {"exchange/parties.py": 4, "exchange/tokens.py": 1}

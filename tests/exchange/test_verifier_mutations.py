@@ -42,7 +42,7 @@ VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "exchange.directory": (
         f"{ATTACKS} {SECONDS}",
-        frozenset({"Directory", "Root", "_enter_keys", "open_set", "open_view", "_climb"}),
+        frozenset({"Directory", "_enter_keys", "open_set", "open_view", "_climb"}),
     ),
 }
 
