@@ -16,6 +16,7 @@ from gateway.cli import (
     rfa,
     setup,
     share,
+    signers,
     team,
     withheld,
 )
@@ -49,6 +50,7 @@ app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
+signers.add_to(setup.keys)
 app.add_typer(setup.keys, name="keys")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")

@@ -325,54 +325,10 @@ def sign(
     with explained():
         config = settings.read(instance)
         paths = key or sorted((instance / "custodian").glob("directory*.key"))
-        signers = [keyfiles.read_signer(path, wiring.passphrase()) for path in paths]
+        phrase, pin = wiring.passphrase(), wiring.pin()
+        signers = [keyfiles.open_signer(path, phrase, pin) for path in paths]
         number = ceremony.sign_set(instance / config.directory, signers, wiring.now(), days=days)
     show({"number": number}, f"signed directory set {number}", as_json=json)
-
-
-@keys.command("add-second")
-def add_second(
-    instance: Instance,
-    key: Annotated[Path, typer.Argument(help="Key file of an Ed25519 key, such as message.key.")],
-    mandatory_from: Annotated[
-        str,
-        typer.Option("--from", help="Day (UTC) from which both signatures are asked for."),
-    ] = "",
-    custodian: Annotated[
-        bool, typer.Option("--custodian", help="It is a key of the root, which this changes.")
-    ] = False,
-    json: bool = Json,
-) -> None:
-    """Put an ML-DSA-65 key beside a signing key, and enter it: what it signs then bears both.
-
-    Both are asked for from today, and of a custodian from the day after the signed set expires, unless --from
-    says otherwise. If this was cut off, run it again.
-    """
-    from gateway import keyfiles, settings, wiring
-    from gateway.client import ceremony
-    from gateway.kernel.time import day, spell
-
-    with explained():
-        folder = instance / settings.read(instance).directory
-        day(mandatory_from or "2000-01-01")
-        if mandatory_from:
-            begins = f"{mandatory_from}T00:00:00Z"
-        else:
-            begins = ceremony.day_after_set(folder) if custodian else spell(wiring.now())
-        signer = keyfiles.read_signer(key, wiring.passphrase())
-        if signer.second is None:
-            signer = keyfiles.add_second(key, wiring.passphrase())
-        if custodian:
-            ceremony.pair_custodian(folder, signer, begins)
-        else:
-            ceremony.pair(folder, signer, begins)
-    if custodian:
-        note("root.json has changed: give it to everybody who pins it, then sign the directory")
-    else:
-        note(
-            "sign the directory and send SIGHUP to the gateway; until then its owner's acts may fail"
-        )
-    show({"key": str(key), "mandatory_from": begins}, f"twice from {begins}", as_json=json)
 
 
 # A fingerprint may begin with a dash.

@@ -1,7 +1,7 @@
 """The composition root: from an instance folder to a running gateway."""
 
 from gateway.wiring.build import copy_head, open_gateway, publish_head
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now, passphrase, pin
 from gateway.wiring.database import (
     Report,
     check_database,
@@ -12,6 +12,7 @@ from gateway.wiring.database import (
 from gateway.wiring.instance import accept_head, init_instance, packaged, place_of
 from gateway.wiring.serve import caps_of, serve
 from gateway.wiring.sets import load_directory, load_policy, load_root, policy_files, reload_sets
+from gateway.wiring.token_keys import take_token_key
 
 __all__ = [
     "Report",
@@ -29,10 +30,12 @@ __all__ = [
     "open_gateway",
     "packaged",
     "passphrase",
+    "pin",
     "place_of",
     "policy_files",
     "publish_head",
     "reload_sets",
     "serve",
+    "take_token_key",
     "upgrade_database",
 ]

@@ -14,6 +14,7 @@ from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.pairs import AsPaired
 from gateway.kernel.errors import UnavailableError
+from gateway.kernel.signing import Signer
 from gateway.kernel.time import unix
 from gateway.keyholder.vault import Keyholder
 from gateway.policy import Register
@@ -25,7 +26,7 @@ from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.place import Place, only_server
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Writer
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now, passphrase, pin
 from gateway.wiring.sets import load_directory, load_root, reload_sets
 from gateway.workflows import prepare, pull
 from gateway.workflows.gateway import Gateway, Sets
@@ -83,7 +84,7 @@ def _build(
     (writing, reading), secrets, phrase = engines, instance / config.secrets, passphrase()
     log = Log(
         config.origin,
-        keyfiles.read_signer(secrets / "checkpoint.key", phrase),
+        _signer(secrets / "checkpoint.key", phrase),
         keyfiles.read_symmetric(secrets / "audience.key", phrase),
     )
     writer = Writer(writing, log)
@@ -104,7 +105,7 @@ def _build(
         keyholder=Keyholder([vault], config.audience),
         vault=vault.recipient,
         log=log,
-        manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
+        manifest_signer=_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
         now=clock,
@@ -118,6 +119,13 @@ def _build(
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)
     return gateway
+
+
+def _signer(path: Path, phrase: str | None) -> Signer:
+    """Open a signing key. Raises UnavailableError at once if it lies in a token that does not sign."""
+    signer = keyfiles.open_signer(path, phrase, pin())
+    signer.sign(b"a gateway that starts signs once before")
+    return signer
 
 
 def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, bytes]:

@@ -20,7 +20,7 @@ from gateway.settings import Settings
 from gateway.store import ledger
 from gateway.store.headcopy import HeadCopy
 from gateway.wiring.build import copy_head, open_gateway
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now
 from gateway.workflows import accept
 from gateway.workflows.gateway import Answer, Signed
 
@@ -86,9 +86,9 @@ def init_instance(
 
 def place_of(instance: Path, config: Settings) -> ceremony.Place:
     """Return what the key folders of new members need to know."""
-    signer = keyfiles.read_signer(instance / config.secrets / "checkpoint.key", passphrase())
+    key = keyfiles.public_key(instance / config.secrets / "checkpoint.key")
     url = config.url or f"http://{config.host}:{config.port}"
-    return ceremony.Place(url, config.audience, str(Verifier(config.origin, signer.public_key)))
+    return ceremony.Place(url, config.audience, str(Verifier(config.origin, key)))
 
 
 def accept_head(instance: Path, custodian: KeyFolder, reason: str) -> Answer:

@@ -14,6 +14,7 @@ import msgspec
 import nacl.exceptions
 import nacl.secret
 import nacl.utils
+from msgspec.structs import replace
 from nacl.pwhash import argon2id
 
 from gateway.envelope import Identity, Suite, generate_identity, parse_identity
@@ -21,9 +22,12 @@ from gateway.exchange.parse import decode, plain
 from gateway.kernel.encoding import b64url, canonical_json, un_b64url
 from gateway.kernel.errors import ConflictError, MalformedError, VerificationError
 from gateway.kernel.second import SEED_SIZE, SecondKey
-from gateway.kernel.signing import KeySigner
+from gateway.kernel.signing import PUBLIC_KEY_SIZE, KeySigner, Signer
+from gateway.keyfiles import tokens
+from gateway.keyfiles.uris import parse_uri
 
-Kind = Literal["ed25519", "age", "symmetric"]
+Kind = Literal["ed25519", "age", "symmetric", "pkcs11"]
+PIN = tokens.PIN
 PASSPHRASE = "GATEWAY_PASSPHRASE"  # noqa: S105 - a name, no secret
 """The environment variable that brings the passphrase of sealed key files."""
 
@@ -44,6 +48,8 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     kind: Kind
     public: str
     second: str | None = None
+    uri: str | None = None
+    module: str | None = None
     secret: str | None = None
     sealed: SealedSecret | None = None
 
@@ -58,19 +64,28 @@ def write(
     second: str | None = None,
 ) -> None:
     """Write a new key file. Raises MalformedError if there is one already: keys are not overwritten."""
-    sealed = None if passphrase is None else _seal(secret, passphrase)
-    clear = b64url(secret) if passphrase is None else None
     version = 1 if second is None else 2
-    data = canonical_json(plain(KeyFile(version, kind, public, second, clear, sealed)))
+    made = KeyFile(version, kind, public, second)
+    _create(path, _with_secret(made, secret, passphrase))
+
+
+def _with_secret(file: KeyFile, secret: bytes, passphrase: str | None) -> KeyFile:
+    if passphrase is None:
+        return replace(file, secret=b64url(secret))
+    return replace(file, sealed=_seal(secret, passphrase))
+
+
+def _create(path: Path, file: KeyFile) -> None:
+    data = canonical_json(plain(file))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise MalformedError(f"key file {path.name} exists already: move it away first") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(data + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with os.fdopen(handle, "wb") as out:
+        out.write(data + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
@@ -120,6 +135,43 @@ def read_signer(path: Path, passphrase: str | None) -> KeySigner:
     if found.second is None:
         return KeySigner.from_seed(secret)
     return KeySigner.from_seed(secret[:-SEED_SIZE], SecondKey.from_seed(secret[-SEED_SIZE:]))
+
+
+def open_signer(path: Path, passphrase: str | None, pin: str | None) -> Signer:
+    """Open a signing key that lies in its file, or in the token that the file names.
+
+    *pin* is the token's, unless its URI names a pin-source. The token is asked for nothing yet. Raises
+    MalformedError for a file that is neither, or without a PIN; VerificationError for a wrong passphrase.
+    """
+    found = _read(path, "ed25519", "pkcs11")
+    if found.kind == "ed25519":
+        return read_signer(path, passphrase)
+    if found.uri is None or found.module is None:
+        raise MalformedError(f"key file {path.name} does not say where its key lies")
+    uri = parse_uri(found.uri)
+    second = None
+    if found.second is not None:
+        second = SecondKey.from_seed(_secret(path, found, passphrase))
+    public = un_b64url(found.public, size=PUBLIC_KEY_SIZE)
+    return tokens.TokenSigner(found.module, uri, public, tokens.pin_of(uri, pin), second)
+
+
+def write_token_key(
+    path: Path, uri: str, signer: tokens.TokenSigner, passphrase: str | None, *, second: bool
+) -> None:
+    """Write the key file of a key that lies in a token, with a *second* key of its own in the file."""
+    public = b64url(signer.public_key)
+    file = KeyFile(1, "pkcs11", public, uri=uri, module=signer.module)
+    if second:
+        made = SecondKey.generate()
+        file = replace(file, v=2, second=b64url(made.public_key))
+        file = _with_secret(file, made.seed, passphrase)
+    _create(path, file)
+
+
+def public_key(path: Path) -> bytes:
+    """Return the public key that a signing key's file states, without its secret."""
+    return un_b64url(_read(path, "ed25519", "pkcs11").public, size=PUBLIC_KEY_SIZE)
 
 
 def add_second(path: Path, passphrase: str | None) -> KeySigner:
