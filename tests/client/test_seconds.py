@@ -1,6 +1,8 @@
 """A gateway whose every signature is made twice: it works, and what lacks the second is refused."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from gateway.kernel.encoding import Json, canonical_json
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.signing import KeySigner, sign
 from gateway.kernel.time import spell
+from tests.vectors import ROOT
 from tests.world import Running, World, build_world, running, session, share_with, source
 
 LATER = "2040-01-01T00:00:00Z"
@@ -50,6 +53,16 @@ def seconds_of(container: bytes) -> list[bool]:
     return [one["sig2"] is not None for one in json.loads(container)["signatures"]]
 
 
+def checked_twice(root: Path, typ: str, container: bytes) -> "subprocess.CompletedProcess[str]":
+    """Check an object by the example of the documentation, against the view that was kept."""
+    (root / "object").write_bytes(container)
+    script = ROOT / "docs" / "examples" / "check_twice.py"
+    args = (typ, str(root / "object"), str(root / "view"), spell(datetime.now(UTC)))
+    return subprocess.run(
+        [sys.executable, str(script), *args], capture_output=True, text=True, check=False
+    )
+
+
 async def test_everything_signed_that_is_kept_is_signed_twice(
     world: World, live: Running, data: Path
 ) -> None:
@@ -61,8 +74,16 @@ async def test_everything_signed_that_is_kept_is_signed_twice(
         assert (done.folder / data.name).read_bytes() == b"evidence"
         manifest = (await endpoint.get(f"/v1/shares/{share}/manifest")).body
         page = (await endpoint.get("/v1/inbox?after=0")).json()["messages"]
-        view = json.loads((await endpoint.get("/v1/directory")).body)["signed"]
+        whole = (await endpoint.get("/v1/directory")).body
+        (world.root / "view").write_bytes(whole)
+        view = json.loads(whole)["signed"]
     kept = [manifest, view.encode(), *(str(text).encode() for text in page)]  # type: ignore[union-attr]
+    shown = checked_twice(world.root, "eg-manifest", manifest)
+    assert json.loads(shown.stdout)["share"] == share
+    stripped = json.loads(manifest)
+    stripped["signatures"][0]["sig2"] = None
+    refused = checked_twice(world.root, "eg-manifest", canonical_json(stripped))
+    assert "due and missing" in refused.stderr
     with live.gateway.engine.connect() as conn:
         orders = conn.exec_driver_sql("select body from orders").scalars().all()
     acts = [body for body in map(bytes, orders) if b'"act"' in body]
