@@ -95,6 +95,13 @@ Keys: TypeAlias = Mapping[str, bytes | Pair]
 """Public keys by thumbprint: raw Ed25519 keys that stand alone, and pairs."""
 
 
+def own_keys(signer: Signer) -> Keys:
+    """Return what checks the signatures of *signer* itself, whether or not they were made twice."""
+    public, second = signer.public_key, signer.second
+    key = public if second is None else Pair(public, second.public_key, due=False)
+    return {thumbprint(public): key}
+
+
 @lru_cache(maxsize=4096)  # keys are named at every request, and there are few of them
 def thumbprint(public_key: bytes) -> str:
     """Return the RFC 7638 thumbprint of an Ed25519 key (RFC 8037, appendix A.3): 43 characters."""

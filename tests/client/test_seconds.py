@@ -134,6 +134,15 @@ async def test_a_receipt_without_the_second_signature_is_refused(
         await pull.pull(endpoint, share, world.root / share, lambda _: None)
 
 
+async def test_an_author_who_signs_twice_knows_her_own_draft(world: World) -> None:
+    """Else she could not sign an edited folder again before her colleague has."""
+    path = next(world.policy.glob("rules/*.yaml"))
+    for _ in range(2):
+        path.write_text(path.read_text() + "# edited\n")
+        assert world.sign_policy("author1").signatures == 1
+    assert world.sign_policy("author2").signatures == 2
+
+
 @contextmanager
 def signing(live: Running, signer: Any) -> Iterator[None]:
     before, live.gateway.manifest_signer = live.gateway.manifest_signer, signer

@@ -17,6 +17,7 @@ from gateway.kernel.signing import (
     Pair,
     add_signature,
     check_signature,
+    own_keys,
     sign,
     signing_input,
     thumbprint,
@@ -274,6 +275,14 @@ def test_signing_again_replaces_both() -> None:
     again = add_signature("t", add_signature("t", TWICE, ANNA), BOTH)
     assert len(json.loads(again)["signatures"]) == 2
     assert verify("t", again, {**pairs(BOTH), **keys(ANNA)}, threshold=2)[0] == PAYLOAD
+
+
+def test_a_signer_knows_its_own_signatures_made_once_or_twice() -> None:
+    stripped = changed(TWICE, fill(None))
+    for container, signer in ((TWICE, BOTH), (stripped, BOTH), (sign("t", PAYLOAD, ANNA), ANNA)):
+        assert verify("t", container, own_keys(signer))[1] == names(signer)
+    with pytest.raises(VerificationError):
+        verify("t", TWICE, own_keys(ANNA))
 
 
 def test_a_signer_is_made_with_a_second_key_if_asked() -> None:
