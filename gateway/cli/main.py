@@ -7,8 +7,10 @@ from gateway.cli import (
     derivation,
     desk,
     endpoint,
+    excerpt,
     facts,
     history,
+    keyholder,
     ledger,
     matching,
     overview,
@@ -18,6 +20,7 @@ from gateway.cli import (
     share,
     signers,
     team,
+    vault,
     withheld,
 )
 from gateway.cli.demo.command import demo
@@ -48,6 +51,7 @@ facts.item.command()(derivation.derive)
 app.add_typer(history.app, name="history")
 app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
+app.command()(excerpt.cat)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
 signers.add_to(setup.keys)
@@ -55,4 +59,6 @@ app.add_typer(setup.keys, name="keys")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keyholder.app, name="keyholder")
+app.add_typer(vault.app, name="vault")
 app.command()(demo)

@@ -48,6 +48,7 @@ def add_second(
             signer = keyfiles.add_second(key, wiring.passphrase())
         if custodian:
             ceremony.pair_custodian(folder, signer, begins)
+            wiring.tell_keyholder(instance, (folder / "root.json").read_bytes())
         else:
             ceremony.pair(folder, signer, begins)
     if custodian:

@@ -64,6 +64,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     UNAUTHENTICATED = "unauthenticated"  # one summary a minute
     HEAD_ACCEPTED = "head.accepted"
+    VAULT_REWRAPPED = "vault.rewrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,17 @@ class Entry:
         }
         return {slot: value for slot, value in found.items() if value is not None}
 
+
+SHOWN = frozenset(
+    {
+        Kind.ITEM_DEPOSITED,
+        Kind.SHARE_PROPOSED,
+        Kind.SHARE_APPROVED,
+        Kind.SHARE_RELEASED,
+        Kind.SHARE_RECALLED,
+    }
+)
+"""The entries that are found again by the order they record, to be shown to the keyholder."""
 
 RECIPIENT_SLOTS = frozenset(
     {Slot.KIND, Slot.TIME, Slot.SUBJECT, Slot.RECIPIENT, Slot.OUTCOME, Slot.CONTENT}

@@ -25,8 +25,9 @@ class Use(StrEnum):
     CHECKPOINT = "checkpoint"
     ENVELOPE = "envelope"  # an age recipient
     POLICY = "policy"  # an author's part of a policy set's signature
-    VAULT = "vault"  # the age recipient of the vault's present epoch
+    VAULT = "vault"  # the age recipient of one epoch of the vault
     DIRECTORY = "directory"  # a custodian's part of the directory's signature
+    REWRAP = "rewrap"  # the keyholder's records of file keys wrapped to another vault epoch
 
 
 class Status(StrEnum):
@@ -103,7 +104,8 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         age = self.use in (Use.ENVELOPE, Use.VAULT)
         if self.alg not in ({"x25519", "mlkem768x25519"} if age else {"Ed25519"}):
             raise ValueError(f"algorithm {self.alg} is not for use {self.use.value}")
-        alone = age or self.use is Use.CHECKPOINT  # whose format has second signatures of its own
+        # Checkpoints have a format of their own, and re-wrap records are made by the keyholder alone.
+        alone = age or self.use in (Use.CHECKPOINT, Use.REWRAP)
         if alone and self.second is not msgspec.UNSET:
             raise ValueError(f"a key for use {self.use.value} is paired with no second one")
         if not age:

@@ -7,6 +7,7 @@ may read are refused.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -54,25 +55,43 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     sealed: SealedSecret | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How hard Argon2id works, in libsodium's units: passes, and bytes of memory."""
+
+    ops: int
+    mem: int
+
+
+MODERATE = Work(argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE)
+"""For what people type."""
+
+LEAST = Work(argon2id.OPSLIMIT_MIN, argon2id.MEMLIMIT_MIN)
+"""For what is random already: nobody guesses 32 bytes, however cheap a guess is."""
+
+
 def write(
     path: Path,
     kind: Kind,
     public: str,
     secret: bytes,
     passphrase: str | None,
+    work: Work = MODERATE,
     *,
     second: str | None = None,
 ) -> None:
     """Write a new key file. Raises MalformedError if there is one already: keys are not overwritten."""
     version = 1 if second is None else 2
     made = KeyFile(version, kind, public, second)
-    _create(path, _with_secret(made, secret, passphrase))
+    _create(path, _with_secret(made, secret, passphrase, work))
 
 
-def _with_secret(file: KeyFile, secret: bytes, passphrase: str | None) -> KeyFile:
+def _with_secret(
+    file: KeyFile, secret: bytes, passphrase: str | None, work: Work = MODERATE
+) -> KeyFile:
     if passphrase is None:
         return replace(file, secret=b64url(secret))
-    return replace(file, sealed=_seal(secret, passphrase))
+    return replace(file, sealed=seal_secret(secret, passphrase, work))
 
 
 def _create(path: Path, file: KeyFile) -> None:
@@ -118,7 +137,7 @@ def _secret(path: Path, found: KeyFile, passphrase: str | None) -> bytes:
         return un_b64url(found.secret)
     if found.sealed is None or passphrase is None:
         raise MalformedError(f"key file {path.name} is sealed: set {PASSPHRASE}")
-    return _unseal(found.sealed, passphrase)
+    return unseal_secret(found.sealed, passphrase)
 
 
 def make_signer(path: Path, passphrase: str | None, *, second: bool = False) -> KeySigner:
@@ -232,15 +251,19 @@ def read_symmetric(path: Path, passphrase: str | None) -> bytes:
     return read(path, "symmetric", passphrase)
 
 
-def _seal(secret: bytes, passphrase: str) -> SealedSecret:
-    ops, mem = argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE
+def seal_secret(secret: bytes, passphrase: str, work: Work = MODERATE) -> SealedSecret:
+    """Seal a secret under a passphrase: Argon2id, then XSalsa20-Poly1305 (libsodium)."""
     salt = nacl.utils.random(argon2id.SALTBYTES)
-    key = argon2id.kdf(32, passphrase.encode(), salt, ops, mem)
+    key = argon2id.kdf(32, passphrase.encode(), salt, work.ops, work.mem)
     box = bytes(nacl.secret.SecretBox(key).encrypt(secret))
-    return SealedSecret(ops, mem, b64url(salt), b64url(box))
+    return SealedSecret(work.ops, work.mem, b64url(salt), b64url(box))
 
 
-def _unseal(sealed: SealedSecret, passphrase: str) -> bytes:
+def unseal_secret(sealed: SealedSecret, passphrase: str) -> bytes:
+    """Open what `seal_secret` sealed.
+
+    Raises VerificationError for another passphrase, MalformedError for work beyond all reason.
+    """
     limit = argon2id.MEMLIMIT_SENSITIVE
     if not (0 < sealed.ops <= argon2id.OPSLIMIT_SENSITIVE and 0 < sealed.mem <= limit):
         raise MalformedError("key file asks for unreasonable work")

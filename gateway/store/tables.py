@@ -486,11 +486,60 @@ declared = Table(
     _at(),
 )
 
+# --- the vault ----------------------------------------------------------------------------------
+vault_epochs = Table(
+    "vault_epochs",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _digest("epoch"),
+)
+rewraps = Table(
+    "rewraps",
+    metadata,
+    _id("item", ForeignKey("items.id"), primary_key=True),
+    _int("n", pk=True),
+    _blob("header", nullable=True),
+    _digest("digest"),
+    _digest("epoch"),
+    _blob("record"),
+    _id("entry"),
+    _at(),
+)
+Index("ix_vault_epochs_epoch", vault_epochs.c.epoch)
+Index("ix_rewraps_epoch", rewraps.c.epoch)
+# --- digests of the parts of bodies ---------------------------------------------------------------
+body_parts = Table(
+    "body_parts",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _blob("digests"),  # SHA-256 of each part, 32 bytes, joined; no row for a body of one part
+)
+
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
 Index("ix_releases_recipient", releases.c.recipient, releases.c.reference)
 Index("ix_servings_share", servings.c.share)
+order_entries = Table(
+    "order_entries",
+    metadata,
+    _digest("order_digest", ForeignKey("orders.digest"), primary_key=True),
+    _word("kind", pk=True),
+    _id("entry"),
+)
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("directory_sets.number"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _id("entry"),
+)
+Index("ix_order_entries_kind", order_entries.c.kind)
 Index("ix_clearances_share", clearances.c.share)
 Index("ix_package_items_item", package_items.c.item)
 Index("ix_packages_rfa", packages.c.rfa)
@@ -564,6 +613,11 @@ APPEND_ONLY = (
     "signed_terms",
     "withheld",
     "withheld_reviews",
+    "vault_epochs",
+    "rewraps",
+    "order_entries",
+    "directory_entries",
+    "body_parts",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

@@ -10,9 +10,11 @@ from gateway.wiring.database import (
     upgrade_database,
 )
 from gateway.wiring.instance import accept_head, init_instance, packaged, place_of
+from gateway.wiring.keyholder import trust_of
 from gateway.wiring.serve import caps_of, serve
 from gateway.wiring.sets import load_directory, load_policy, load_root, policy_files, reload_sets
-from gateway.wiring.token_keys import take_token_key
+from gateway.wiring.token_keys import take_token_key, tell_keyholder
+from gateway.wiring.vault import rotate_vault, vault_standing
 
 __all__ = [
     "Report",
@@ -35,7 +37,11 @@ __all__ = [
     "policy_files",
     "publish_head",
     "reload_sets",
+    "rotate_vault",
     "serve",
     "take_token_key",
+    "tell_keyholder",
+    "trust_of",
     "upgrade_database",
+    "vault_standing",
 ]

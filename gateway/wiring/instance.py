@@ -7,7 +7,6 @@ from pathlib import Path
 from gateway import keyfiles, settings
 from gateway.client import authors, ceremony
 from gateway.client.profile import KeyFolder
-from gateway.envelope import Suite
 from gateway.exchange import tokens
 from gateway.exchange.acts import AcceptHead, Order, order_body
 from gateway.exchange.parties import Kind as PartyKind
@@ -21,6 +20,7 @@ from gateway.store import ledger
 from gateway.store.headcopy import HeadCopy
 from gateway.wiring.build import copy_head, open_gateway
 from gateway.wiring.clock import now
+from gateway.wiring.keyholder import make_keyholder
 from gateway.workflows import accept
 from gateway.workflows.gateway import Answer, Signed
 
@@ -57,7 +57,6 @@ def init_instance(
     secrets, begin = instance / config.secrets, moment or now()
     manifest = keyfiles.make_signer(secrets / "manifest.key", phrase, second=second)
     checkpoint = keyfiles.make_signer(secrets / "checkpoint.key", phrase)
-    vault = keyfiles.make_identity(secrets / "vault.key", Suite.PQ, phrase)
     for name in ("upload.key", "audience.key"):
         keyfiles.make_symmetric(secrets / name, phrase)
     names = [f"directory-{n}.key" for n in range(1, custodians + 1)]
@@ -67,6 +66,8 @@ def init_instance(
     ]
     folder = instance / config.directory
     ceremony.write_root(folder, roots, threshold, begin)
+    root = (folder / "root.json").read_bytes()
+    vault = make_keyholder(instance, config, checkpoint.public_key, root, phrase)
     keys = (
         ceremony.signing_key(Use.MANIFEST, manifest, begin, days),
         ceremony.signing_key(Use.CHECKPOINT, checkpoint, begin, days),

@@ -14,7 +14,7 @@ from gateway.kernel.encoding import Json
 from gateway.kernel.errors import GatewayError, MalformedError, UnavailableError
 from gateway.policy import PolicySet, Register, load_files
 from gateway.settings import Settings
-from gateway.store import sets
+from gateway.store import sets, shown
 from gateway.store.writer import Transaction
 from gateway.workflows import suspend
 from gateway.workflows.gateway import Gateway
@@ -114,7 +114,8 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
         def job(tx: Transaction) -> None:
             sets.accept_directory(tx.conn, directory.number, data, directory.digest, at)
             content: Json = {"number": directory.number, "digest": directory.digest}
-            tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
+            entry = tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
+            shown.keep_directory(tx.conn, directory.number, entry)
 
         gateway.writer.run(job)
     elif (directory.number, data) != latest:

@@ -3,16 +3,20 @@
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway import keyfiles
 from gateway.client import token_keys
 from gateway.exchange.parties import Use
 from gateway.kernel.errors import ConflictError, MalformedError, VerificationError
 from gateway.keyfiles import tokens
 from gateway.keyfiles.uris import parse_uri
+from gateway.keyholder.folder import FILE, ROOT, read_config, write_config
 from gateway.ledger import EMPTY_ROOT, Checkpoint, Verifier, open_checkpoint
 from gateway.settings import Settings
 from gateway.store.headcopy import HeadCopy
 from gateway.wiring.clock import now, passphrase, pin
+from gateway.wiring.keyholder import FOLDER
 
 USES = (Use.MANIFEST, Use.CHECKPOINT, Use.DIRECTORY)
 BEFORE = ".before"
@@ -60,8 +64,10 @@ def take_token_key(
         token_keys.replace_checkpoint_key(folder, signer, now())
         start = Checkpoint(config.origin, 0, EMPTY_ROOT).sign(signer)
         HeadCopy(instance / config.head_copy).write(start)
+        tell_keyholder(instance, Verifier(config.origin, signer.public_key))
     else:
         token_keys.replace_custodian_key(folder, keyfiles.public_key(path), signer, now())
+        tell_keyholder(instance, (folder / ROOT).read_bytes())
     before = path.with_name(path.name + BEFORE)
     before.unlink(missing_ok=True)
     before.hardlink_to(path)  # so that a key file is there at any moment
@@ -77,3 +83,17 @@ def _check_empty(instance: Path, config: Settings, *keys: bytes) -> None:
             if note and open_checkpoint(note, Verifier(config.origin, key)).size == 0:
                 return
     raise ConflictError("the log has begun under its key: only a new instance can have another")
+
+
+def tell_keyholder(instance: Path, trust: Verifier | bytes) -> None:
+    """Have the instance's own keyholder believe in the new log's key, or the new root.
+
+    One elsewhere gets its trust later, from this instance or by hand.
+    """
+    place = instance / FOLDER
+    if not (place / FILE).exists():
+        return
+    if isinstance(trust, bytes):
+        (place / ROOT).write_bytes(trust)
+    else:
+        write_config(place, replace(read_config(place), log=str(trust)))

@@ -4,6 +4,7 @@
 (entry of their digests, message in the inbox). A crash in between is finished at start.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -12,6 +13,7 @@ from gateway.envelope import parse_recipient, seal_bytes
 from gateway.exchange.acts import (
     MakePackage,
 )
+from gateway.exchange.body_parts import BodyParts
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.manifest import Inner, Manifest, OpenItem, SealedItem, sign_manifest
 from gateway.exchange.messages import About
@@ -21,16 +23,18 @@ from gateway.exchange.terms import last_day
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import (
     GatewayError,
+    LockedError,
 )
 from gateway.kernel.time import spell
-from gateway.keyholder.vault import envelope_keys
-from gateway.store import orders, shares, uploads
+from gateway.keyholder.judge import envelope_keys
+from gateway.store import shares, uploads
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import (
     Gateway,
 )
 from gateway.workflows.post import tell
+from gateway.workflows.proofs import ask_wrap, inform
 
 
 def finish(gateway: Gateway, share_id: str) -> None:
@@ -39,10 +43,27 @@ def finish(gateway: Gateway, share_id: str) -> None:
         with gateway.engine.connect() as conn:
             state = shares.get(conn, share_id).state
         if state is State.RELEASED:
-            _prepare(gateway, share_id)
+            try:
+                _prepare(gateway, share_id)
+            except GatewayError as error:
+                gateway.stuck[share_id] = str(error)
+                if isinstance(error, LockedError):
+                    gateway.waiting.add(share_id)
+                raise
         if state in (State.RELEASED, State.PREPARED):
             _offer(gateway, share_id)
         gateway.stuck.pop(share_id, None)
+        gateway.waiting.discard(share_id)
+
+
+def finish_waiting(gateway: Gateway) -> int:
+    """Finish the releases that wait for the keyholder, if it is there again; return how many."""
+    if not gateway.waiting:
+        return 0
+    with suppress(LockedError):
+        inform(gateway)
+        return finish_all(gateway)
+    return 0
 
 
 def finish_all(gateway: Gateway) -> int:
@@ -69,26 +90,15 @@ def _prepare(gateway: Gateway, share_id: str) -> None:
         share = shares.get(conn, share_id)
         package = shares.package(conn, share.package)
         items = uploads.deposited(conn, package.items)
-        released = shares.event_in(conn, share_id, State.RELEASED)
-        release_order = orders.get(conn, released.order or "")
-        deposits = [orders.get(conn, uploads.deposit_order(conn, item.item)) for item in items]
         terms = shares.released_terms(conn, share_id)
-    directory = gateway.sets.directory
-    wrapped_to: set[str] = set()
-    made: list[Header] = []
-    for n, (item, deposit) in enumerate(zip(items, deposits, strict=True)):
-        data = gateway.keyholder.wrap(
-            deposit,
-            release_order,
-            item.vault_header,
-            share.recipient,
-            directory=directory,
-            directory_at=gateway.directory_at,
-            now=now,
-        )
-        made.append(Header(n, item.item, data, hex_sha256(data)))
-        wrapped_to.update(envelope_keys(directory.party(share.recipient), item.suite, now))
-    manifest = _manifest(gateway, share, package, items, made, terms, now)
+        parts = [uploads.body_parts_of(conn, item.item) for item in items]
+    wrapped = ask_wrap(gateway, share_id)
+    wrapped_to = {key for one in wrapped for key in one.keys}
+    made = [
+        Header(n, one.item, one.header, hex_sha256(one.header)) for n, one in enumerate(wrapped)
+    ]
+    several = tuple(BodyParts(n, digests) for n, digests in enumerate(parts) if digests)
+    manifest = _manifest(gateway, share, package, items, made, several, terms, now)
 
     def job(tx: Transaction) -> None:
         if shares.get(tx.conn, share_id).state is not State.RELEASED:
@@ -106,6 +116,7 @@ def _manifest(
     package: MakePackage,
     items: list[uploads.Sealed],
     made: list[Header],
+    parts: tuple[BodyParts, ...],
     terms: dict[str, Json],
     now: datetime,
 ) -> KeptManifest:
@@ -117,6 +128,7 @@ def _manifest(
         terms=terms,
         basis=plain(package.basis) if package.basis.mode == "requested" else {"mode": "proactive"},
         note=package.note,
+        parts=parts or msgspec.UNSET,
     )
     # The manifest speaks of every item, so it takes the strongest suite that the recipient has.
     keys = envelope_keys(recipient, "pq", now) or envelope_keys(recipient, "classic", now)

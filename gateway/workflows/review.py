@@ -8,7 +8,7 @@ from gateway.exchange.parties import Role
 from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json, b64url
 from gateway.kernel.errors import ConflictError, ForbiddenError, NotFoundError, VerificationError
-from gateway.keyholder.vault import envelope_keys
+from gateway.keyholder.judge import envelope_keys
 from gateway.ledger import encode_openings, open_checkpoint
 from gateway.store import ledger, shares
 from gateway.store.writer import MECHANISM

@@ -201,3 +201,5 @@ def test_a_custodian_is_told_to_hand_out_the_changed_root(tmp_path: Path) -> Non
     assert (code, "root.json has changed" in err) == (0, True)
     assert json.loads(out)["mandatory_from"].endswith("T00:00:00Z")
     assert json.loads(command("keys", "sign", "--json", *at)[1]) == {"number": 2}
+    pinned, root = instance / "keyholder" / "root.json", instance / "directory" / "root.json"
+    assert pinned.read_bytes() == root.read_bytes(), "else it would not know the next set"
