@@ -26,7 +26,8 @@ from gateway.exchange.parties import Role
 from gateway.exchange.receipts import TYP, Receipt
 from gateway.exchange.rfa_messages import verify_rfa_message
 from gateway.kernel.encoding import b64url, canonical_json, parse_json, sha256, un_b64url
-from gateway.kernel.signing import KeySigner, check_signature, thumbprint, verify
+from gateway.kernel.second import SecondKey
+from gateway.kernel.signing import KeySigner, Pair, check_signature, thumbprint, verify
 from gateway.policy import load, to_json
 from gateway.web.api import (
     about,
@@ -251,6 +252,14 @@ def test_the_examples_of_receipt_and_message_verify() -> None:
     container = _example("messages", "message").encode()
     to = json.loads(un_b64url(json.loads(container)["payload"]))["to"]
     assert open_message(container, KEYS, to=to).seq == 1
+
+
+def test_the_example_with_two_signatures_verifies_and_says_what_the_receipt_says() -> None:
+    """Signed by the pair whose seeds are both 32 zero bytes, and due."""
+    ((kid, first),) = KEYS.items()
+    pair = Pair(first, SecondKey.from_seed(bytes(32)).public_key, due=True)
+    twice, _ = verify(TYP, _example("messages", "twice").encode(), {kid: pair})
+    assert twice == verify(TYP, _example("messages", "receipt").encode(), KEYS)[0]
 
 
 def test_the_example_of_signed_terms_is_under_the_terms_of_the_inner_manifest() -> None:

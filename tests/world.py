@@ -111,6 +111,7 @@ class World:
     config: Settings
     begins: datetime | None = None  # when its keys begin; None: as they are made
     days: int = ceremony.KEY_DAYS  # how long its keys are good
+    seconds: ceremony.Seconds = ceremony.Seconds.NONE  # which keys of its members sign twice
 
     @property
     def instance(self) -> Path:
@@ -204,6 +205,7 @@ class World:
             passphrase=None,
             now=self._moment(),
             days=self.days,
+            seconds=self.seconds,
         )
 
     def add_staff(self, who: str, *roles: Role) -> None:
@@ -225,11 +227,13 @@ def build_world(
     begins: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
     migrated: bool = False,
+    seconds: ceremony.Seconds = ceremony.Seconds.NONE,
 ) -> World:
     """Make an instance with staff and authorities, directory and policy signed.
 
     Its keys begin at *begins*, or now, and are good for *days*. *migrated*: its database has the
-    schema, which the first start would make.
+    schema, which the first start would make. With *seconds*, the gateway and the custodian sign twice,
+    and so do those keys of its members.
     """
     port, admin = free_port(), free_port()
     config = Settings(
@@ -240,8 +244,16 @@ def build_world(
         port=port,
         admin_port=admin,
     )
-    world = World(root, config, begins, days)
-    wiring.init_instance(world.instance, config, None, policy, moment=begins, days=days)
+    world = World(root, config, begins, days, seconds)
+    wiring.init_instance(
+        world.instance,
+        config,
+        None,
+        policy,
+        moment=begins,
+        days=days,
+        second=seconds is not ceremony.Seconds.NONE,
+    )
     (world.instance / "data").mkdir(exist_ok=True)
     if migrated and database is None:
         migrate(database_url(config, world.instance))

@@ -136,8 +136,10 @@ verify() {
   printf '{"payload":"%s","signatures":[' "$payload" >"$tmp/again"
   while protected=$(at "$tmp/object" "/signatures/$signer/protected"); do
     signature=$(at "$tmp/object" "/signatures/$signer/signature")
+    second=$(at "$tmp/object" "/signatures/$signer/sig2")
+    if [ "$second" != null ]; then second=\"$second\"; fi
     if [ "$signer" -gt 0 ]; then printf , >>"$tmp/again"; fi
-    printf '{"protected":"%s","sig2":null,"signature":"%s"}' "$protected" "$signature" >>"$tmp/again"
+    printf '{"protected":"%s","sig2":%s,"signature":"%s"}' "$protected" "$second" "$signature" >>"$tmp/again"
     while read -r key; do
       said=$(printf '{"alg":"EdDSA","kid":"%s","typ":"%s"}' "$(name_of "$key")" "$1" | b64u)
       [ "$said" = "$protected" ] || continue

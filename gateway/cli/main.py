@@ -18,6 +18,7 @@ from gateway.cli import (
     rfa,
     setup,
     share,
+    signers,
     team,
     vault,
     withheld,
@@ -53,6 +54,7 @@ app.command()(endpoint.pull)
 app.command()(excerpt.cat)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
+signers.add_to(setup.keys)
 app.add_typer(setup.keys, name="keys")
 app.add_typer(keyholder.app, name="keyholder")
 app.add_typer(database.app, name="database")

@@ -46,6 +46,12 @@ def init(
     unsealed: Annotated[
         bool, typer.Option("--unsealed", help="Keep secret keys without a passphrase (demos only).")
     ] = False,
+    second: Annotated[
+        bool,
+        typer.Option(
+            "--second/--no-second", help="Sign manifests, messages and directory twice (ML-DSA-65)."
+        ),
+    ] = True,
     json: bool = Json,
 ) -> None:
     """Make a new gateway instance."""
@@ -80,6 +86,7 @@ def init(
             policy,
             custodians=custodians,
             threshold=threshold,
+            second=second,
         )
     show(
         {"instance": str(instance)},
@@ -155,7 +162,7 @@ def _kinds(text: str) -> list[str]:
 
 def _add_member(
     instance: Path, party: str, name: str, roles: list[str], out: Path, suites: list[str],
-    *, person: bool, unsealed: bool, as_json: bool,
+    *, person: bool, unsealed: bool, second: str, as_json: bool,
 ) -> None:  # fmt: skip
     from gateway import settings, wiring
     from gateway.client import ceremony
@@ -171,6 +178,8 @@ def _add_member(
             raise MalformedError(f"unknown role {min(unknown)}; roles are {known}")
         if not set(suites) <= set(Suite) or len(set(suites)) != len(suites):
             raise MalformedError("suite is pq or classic, each at most once")
+        if second not in set(ceremony.Seconds):
+            raise MalformedError("--second is none, kept or all")
         phrase = wiring.passphrase()
         if phrase is None and not unsealed:
             raise MalformedError(
@@ -187,6 +196,7 @@ def _add_member(
             suites=[Suite(suite) for suite in suites],
             passphrase=None if unsealed else phrase,
             now=wiring.now(),
+            seconds=ceremony.Seconds(second),
         )
     data = {"member": member.id, "folder": str(out)}
     show(data, f"made {out} for {member.id}; sign the directory next", as_json=as_json)
@@ -201,6 +211,13 @@ SuiteOption = Annotated[
     typer.Option("--suite", help="Make an envelope key too: pq or classic; may be said for both."),
 ]
 Unsealed = Annotated[bool, typer.Option("--unsealed", help="No passphrase (demos only).")]
+SecondOption = Annotated[
+    str,
+    typer.Option(
+        help="Which keys sign twice (ML-DSA-65): none; kept (receipts, messages, terms, policy sets); "
+        "all (each act too)."
+    ),
+]
 
 
 @keys.command("add-person")
@@ -212,12 +229,14 @@ def add_person(
     out: Out,
     suite: SuiteOption = None,
     unsealed: Unsealed = False,
+    second: SecondOption = "kept",
     json: bool = Json,
 ) -> None:
     """Make a key folder for a person and enter her public keys."""
     _add_member(
-        instance, party, name, role, out, suite or [], person=True, unsealed=unsealed, as_json=json
-    )
+        instance, party, name, role, out, suite or [],
+        person=True, unsealed=unsealed, second=second, as_json=json,
+    )  # fmt: skip
 
 
 @keys.command("add-service")
@@ -229,12 +248,14 @@ def add_service(
     out: Out,
     suite: SuiteOption = None,
     unsealed: Unsealed = False,
+    second: SecondOption = "kept",
     json: bool = Json,
 ) -> None:
     """Make a key folder for a service, such as an authority's endpoint."""
     _add_member(
-        instance, party, name, role, out, suite or [], person=False, unsealed=unsealed, as_json=json
-    )
+        instance, party, name, role, out, suite or [],
+        person=False, unsealed=unsealed, second=second, as_json=json,
+    )  # fmt: skip
 
 
 @keys.command("list")
@@ -242,6 +263,7 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
     """List persons and services with the fingerprints of their keys, as edited: sign to put into force."""
     from gateway import settings
     from gateway.client import ceremony
+    from gateway.exchange.parties import Second
     from gateway.kernel.encoding import hex_sha256
 
     with explained():
@@ -256,6 +278,7 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
             "status": key.status.value,
             "fingerprint": key.kid if key.alg == "Ed25519" else hex_sha256(key.public.encode()),
             "ends": key.not_after,
+            "second": key.second.mandatory_from if isinstance(key.second, Second) else "",
         }
         for party in parties
         for member in party.members
@@ -279,7 +302,11 @@ def _lines(rows: list[dict[str, str]]) -> Iterator[str]:
         if member != before:
             yield member
         before = member
-        yield f"  {row['use']:<10} {row['status']:<8} until {row['ends'][:10]}  {row['fingerprint']}"
+        twice = f"  twice from {row['second'][:10]}" if row["second"] else ""
+        line = (
+            f"  {row['use']:<10} {row['status']:<8} until {row['ends'][:10]}  {row['fingerprint']}"
+        )
+        yield line + twice
 
 
 @keys.command("sign")
@@ -298,7 +325,8 @@ def sign(
     with explained():
         config = settings.read(instance)
         paths = key or sorted((instance / "custodian").glob("directory*.key"))
-        signers = [keyfiles.read_signer(path, wiring.passphrase()) for path in paths]
+        phrase, pin = wiring.passphrase(), wiring.pin()
+        signers = [keyfiles.open_signer(path, phrase, pin) for path in paths]
         number = ceremony.sign_set(instance / config.directory, signers, wiring.now(), days=days)
     show({"number": number}, f"signed directory set {number}", as_json=json)
 

@@ -22,7 +22,7 @@ from gateway.exchange.policy_sets import (
 )
 from gateway.kernel.encoding import hex_sha256, parse_json
 from gateway.kernel.errors import ConflictError, MalformedError, VerificationError
-from gateway.kernel.signing import Signer, add_signature, sign, thumbprint, verify
+from gateway.kernel.signing import Signer, add_signature, own_keys, sign, verify
 from gateway.kernel.time import instant, spell
 from gateway.policy import ENGINE, check_cases, load_files
 
@@ -158,9 +158,8 @@ def _count(container: bytes) -> int:
 
 
 def _is_by(container: bytes, signer: Signer) -> bool:
-    kid = thumbprint(signer.public_key)
     try:
-        verify(TYP, container, {kid: signer.public_key})
+        verify(TYP, container, own_keys(signer))
     except VerificationError:
         return False
     return True

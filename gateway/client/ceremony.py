@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from msgspec import UNSET, UnsetType
@@ -15,16 +16,17 @@ from gateway.client.profile import Profile, write_profile
 from gateway.envelope import Suite
 from gateway.exchange.directory import Root, make_set, open_set
 from gateway.exchange.parse import decode, plain
-from gateway.exchange.parties import Key, Kind, Member, Party, Role, Status, Use
+from gateway.exchange.parties import Key, Kind, Member, Party, Role, Second, Status, Use
 from gateway.exchange.rewraps import epoch_of
 from gateway.exchange.vault_statement import PublicEpoch, VaultStatement
 from gateway.kernel.encoding import b64url, canonical_json
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
 from gateway.kernel.ids import new_id
-from gateway.kernel.signing import Signer
+from gateway.kernel.signing import Signer, thumbprint
 from gateway.kernel.time import instant, spell
 
 KEY_DAYS = 2 * 365
+ROOT_DAYS = 10 * 365
 SET_DAYS = 90
 SIGNER_DAYS = 10 * 365
 """A keyholder's key for re-wrap records lasts: it comes into use at ceremonies alone."""
@@ -117,11 +119,36 @@ def set_supports(folder: Path, short: str, supports: Sequence[str]) -> Party:
     return changed
 
 
+class Seconds(StrEnum):
+    """Which of a member's new signing keys have a second one beside them."""
+
+    NONE = "none"
+    KEPT = "kept"  # those that sign what is kept: receipts, messages, terms, policy sets
+    ALL = "all"  # and the key of request tokens, which then signs each act as well
+
+
 def public_key(use: Use, alg: str, public: str, now: datetime, days: int = KEY_DAYS) -> Key:
     """Describe a new key, active from a minute ago for *days*."""
     begin = now - timedelta(minutes=1)
     end = now + timedelta(days=days)
     return Key(use, alg, public, Status.ACTIVE, spell(begin), spell(end))
+
+
+def signing_key(use: Use, signer: Signer, now: datetime, days: int = KEY_DAYS) -> Key:
+    """Describe a new signing key, active from a minute ago for *days*.
+
+    If it has a second one beside it, both are asked for from the beginning.
+    """
+    key = public_key(use, "Ed25519", b64url(signer.public_key), now, days)
+    return key if signer.second is None else paired(key, signer, key.not_before)
+
+
+def paired(key: Key, signer: Signer, mandatory_from: str) -> Key:
+    """Return *key* paired with the second one of its *signer*. Raises ConflictError if it has none."""
+    if signer.second is None:
+        raise ConflictError("the key has no second one beside it")
+    second = Second("ML-DSA-65", b64url(signer.second.public_key), mandatory_from)
+    return replace(key, second=second)
 
 
 def add_member(
@@ -137,11 +164,12 @@ def add_member(
     passphrase: str | None,
     now: datetime,
     days: int = KEY_DAYS,
+    seconds: Seconds = Seconds.NONE,
 ) -> Member:
     """Make a key folder for a new person or service and enter the public keys into the party's file.
 
     With *suites* the member holds envelope keys as well, one of each; a policy author one to sign policy
-    sets with. The keys are good for *days*.
+    sets with. The keys are good for *days*. *seconds* says which of them sign twice.
     """
     party = find_party(folder, short)
     if (out / "profile.json").exists():
@@ -150,8 +178,9 @@ def add_member(
     keys = []
     signs = (Use.POLICY,) if person and Role.POLICY_AUTHOR in roles else ()
     for use in (Use.REQUEST, Use.MESSAGE, *signs):
-        signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase)
-        keys.append(public_key(use, "Ed25519", b64url(signer.public_key), now, days))
+        twice = seconds is Seconds.ALL or (seconds is Seconds.KEPT and use is not Use.REQUEST)
+        signer = keyfiles.make_signer(out / f"{use.value}.key", passphrase, second=twice)
+        keys.append(signing_key(use, signer, now, days))
     for suite in suites:
         file = "envelope.key" if suite is suites[0] else f"envelope-{suite.value}.key"
         identity = keyfiles.make_identity(out / file, suite, passphrase)
@@ -178,28 +207,73 @@ def revoke(folder: Path, kid: str) -> str:
     if len(matches) != 1:
         raise NotFoundError(f"{len(matches)} keys begin with {kid}: see gateway keys list")
     party, member, gone = matches[0]
-    revoked = Key(gone.use, gone.alg, gone.public, Status.REVOKED, gone.not_before, gone.not_after)
-    keys = tuple(revoked if key == gone else key for key in member.keys)
-    changed = Member(member.id, member.name, member.roles, keys)
-    members = tuple(changed if m == member else m for m in party.members)
-    write_party(folder, replace(party, members=members))
+    _put(folder, party, member, gone, replace(gone, status=Status.REVOKED))
     return member.id
+
+
+def pair(folder: Path, signer: Signer, mandatory_from: str) -> str:
+    """Enter the second key of *signer* beside its first; return the owner's id.
+
+    *mandatory_from* is the time from which both are asked for. Raises NotFoundError if the first key is
+    nobody's in the party files, ConflictError if it is paired already.
+    """
+    kid = thumbprint(signer.public_key)
+    for party in read_parties(folder):
+        for member in party.members:
+            for key in member.keys:
+                if key.kid == kid:
+                    _put(folder, party, member, key, _once_paired(key, signer, mandatory_from))
+                    return member.id
+    raise NotFoundError("the key is nobody's in the directory: see gateway keys list")
+
+
+def day_after_set(folder: Path) -> str:
+    """Return the first midnight (UTC) after the signed set expires. Raises MalformedError without one."""
+    try:
+        data = (folder / "set.json").read_bytes()
+    except OSError:
+        raise MalformedError("no set is signed yet: say from which day, with --from") from None
+    end = open_set(data, decode((folder / "root.json").read_bytes(), Root)).expires
+    return f"{end.date() + timedelta(days=1)}T00:00:00Z"
+
+
+def pair_custodian(folder: Path, signer: Signer, mandatory_from: str) -> None:
+    """Enter the second key of a custodian's *signer* into the root.
+
+    Raises NotFoundError if the root does not name his key; ConflictError if it is paired already, or if
+    the set in force is still good at *mandatory_from*: it would be refused from now on.
+    """
+    root = decode((folder / "root.json").read_bytes(), Root)
+    kid, path = thumbprint(signer.public_key), folder / "set.json"
+    found = [key for key in root.keys if key.kid == kid]
+    if not found:
+        raise NotFoundError("the root does not name this custodian's key")
+    if path.exists() and open_set(path.read_bytes(), root).expires >= instant(mandatory_from):
+        raise ConflictError(
+            "the set in force is good beyond that time: let second signatures be mandatory later"
+        )
+    fresh = _once_paired(found[0], signer, mandatory_from)
+    keys = tuple(fresh if key.kid == kid else key for key in root.keys)
+    temporary = folder / "root.new"
+    temporary.write_bytes(canonical_json(plain(Root(keys, root.threshold))) + b"\n")
+    temporary.replace(folder / "root.json")
+
+
+def _once_paired(key: Key, signer: Signer, mandatory_from: str) -> Key:
+    if isinstance(key.second, Second):
+        raise ConflictError("the key is paired already")
+    return paired(key, signer, mandatory_from)
+
+
+def _put(folder: Path, party: Party, member: Member, old: Key, new: Key) -> None:
+    keys = tuple(new if key == old else key for key in member.keys)
+    members = tuple(replace(m, keys=keys) if m == member else m for m in party.members)
+    write_party(folder, replace(party, members=members))
 
 
 def write_root(folder: Path, signers: Sequence[Signer], threshold: int, now: datetime) -> Root:
     """Pin the keys whose signatures make a directory."""
-    end = now + timedelta(days=10 * 365)
-    keys = tuple(
-        Key(
-            Use.DIRECTORY,
-            "Ed25519",
-            b64url(signer.public_key),
-            Status.ACTIVE,
-            spell(now - timedelta(minutes=1)),
-            spell(end),
-        )
-        for signer in signers
-    )
+    keys = tuple(signing_key(Use.DIRECTORY, signer, now, ROOT_DAYS) for signer in signers)
     root = Root(keys, threshold)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "root.json").write_bytes(canonical_json(plain(root)) + b"\n")

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from gateway.client.arrived import recheck
 from gateway.client.fetch import Say, fetch
+from gateway.client.moments import moment_of
 from gateway.client.profile import KeyFolder
 from gateway.client.push import Progress, sync
 from gateway.client.session import Session
@@ -45,7 +46,8 @@ from gateway.kernel.errors import (
     VerificationError,
 )
 from gateway.kernel.ids import new_id
-from gateway.kernel.time import spell
+from gateway.kernel.signing import Pair
+from gateway.kernel.time import instant, spell
 from gateway.ledger import Slot, check_openings, decode_openings, parse_proof, verify_proof
 
 _SMALL = 4 << 20  # bytes: what is no larger is decrypted sooner than it is handed to threads
@@ -64,8 +66,10 @@ class Pulled:
 async def inbox(session: Session, *, wait: int = 0, everything: bool = False) -> list[Message]:
     """Return new messages, each verified; keep the cursor once they are returned."""
     directory = await refresh_directory(session)
-    keys = _gateway_keys(directory)
-    cursor = b"0" if everything else session.folder.state("cursor") or b"0"
+    folder = session.folder
+    told_at = None if everything else folder.state("told-at")
+    latest = instant(told_at.decode()) if told_at is not None else None
+    cursor = b"0" if everything else folder.state("cursor") or b"0"
     after, found = int(cursor), list[Message]()
     while True:
         reply = await session.get(f"/v1/inbox?after={after}&wait={wait}")
@@ -73,17 +77,23 @@ async def inbox(session: Session, *, wait: int = 0, everything: bool = False) ->
         if not isinstance(page, list) or not page:
             return found
         for text in page:
-            message = open_message(str(text).encode(), keys, to=session.folder.profile.party)
+            container = str(text).encode()
+            latest = moment_of(container, latest)
+            keys = _gateway_keys(directory, latest)
+            message = open_message(container, keys, to=folder.profile.party)
             if message.seq <= after:
                 raise VerificationError("the inbox is out of order")
             after = message.seq
             found.append(message)
-        session.folder.keep("cursor", str(after).encode())
+        if latest is not None:
+            folder.keep("told-at", spell(latest).encode())
+        folder.keep("cursor", str(after).encode())
         wait = 0
 
 
-def _gateway_keys(directory: Directory) -> dict[str, bytes]:
-    return directory.verify_keys(directory.mechanism(), Use.MANIFEST, datetime.now(UTC))
+def _gateway_keys(directory: Directory, seen: datetime | None = None) -> dict[str, bytes | Pair]:
+    now = datetime.now(UTC)
+    return directory.verify_keys(directory.mechanism(), Use.MANIFEST, now, seen=seen)
 
 
 async def pull(

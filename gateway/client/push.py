@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 from gateway.client.session import Session
 from gateway.exchange.acts import Complete, Deposit, OpenUpload, Particulars, Relation
 from gateway.exchange.parse import build, plain
-from gateway.kernel.encoding import Json, canonical_json, digest_of
+from gateway.kernel.encoding import Json, digest_of
 from gateway.kernel.errors import ConflictError, NotFoundError, VerificationError
 from gateway.kernel.ids import new_id
 
@@ -147,7 +147,7 @@ async def _upload(
             return kept.decode()
     upload = new_id("upl")
     act = OpenUpload(upload, digests.size, source.suite)
-    body = canonical_json({"act": plain(act), "sig2": None})
+    body = session.order(act)
     session.folder.keep(key, upload.encode())
     headers = {**TUS, "Upload-Length": str(digests.size)}
     await session.request("POST", "/v1/uploads", body, headers)

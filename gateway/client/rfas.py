@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.client.moments import moment_of
 from gateway.client.session import Session
 from gateway.client.trust import refresh_directory
 from gateway.envelope import parse_recipient, seal_bytes, unseal_bytes
@@ -112,23 +113,27 @@ async def read(session: Session, rfa: str) -> list[Opened]:
     shown = (await session.get(f"/v1/rfas/{rfa}")).json()
     listed = shown.get("messages")
     found = []
+    latest: datetime | None = None
     for one in listed if isinstance(listed, list) else []:
         name = str(one["id"]) if isinstance(one, dict) else ""
         container = (await session.get(f"/v1/rfas/{rfa}/messages/{name}")).body
-        found.append(_opened(session, directory, rfa, container))
+        latest = moment_of(container, latest)
+        found.append(_opened(session, directory, rfa, container, latest))
     return found
 
 
-def _opened(session: Session, directory: Directory, rfa: str, container: bytes) -> Opened:
+def _opened(
+    session: Session, directory: Directory, rfa: str, container: bytes, seen: datetime
+) -> Opened:
     """Verify a message by whoever must have signed it: the mechanism, or the RFA's authority."""
     payload = unverified_payload(container)
     said = payload if isinstance(payload, dict) else {}
     now = datetime.now(UTC)
     message: RfaMessage | messages.Message
     if "sender" in said:
-        message, sender = _check_inward(directory, said, container, now)
+        message, sender = _check_inward(directory, said, container, now, seen)
     else:
-        keys = directory.verify_keys(directory.mechanism(), Use.MANIFEST, now)
+        keys = directory.verify_keys(directory.mechanism(), Use.MANIFEST, now, seen=seen)
         message = messages.open_message(container, keys, to=str(said.get("to")))
         sender = directory.mechanism().short
     if message.rfa != rfa:
@@ -139,11 +144,11 @@ def _opened(session: Session, directory: Directory, rfa: str, container: bytes) 
 
 
 def _check_inward(
-    directory: Directory, payload: dict[str, Json], container: bytes, now: datetime
+    directory: Directory, payload: dict[str, Json], container: bytes, now: datetime, seen: datetime
 ) -> tuple[RfaMessage, str]:
     by, party = str(payload["by"]), directory.party(str(payload["sender"]))
     keys = {
-        key.kid: key.raw()
+        key.kid: key.checking(seen)
         for member in party.members
         if member.id == by
         for key in member.keys

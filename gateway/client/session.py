@@ -15,9 +15,10 @@ from yarl import URL
 
 from gateway.client.profile import KeyFolder
 from gateway.exchange import tokens
-from gateway.exchange.parse import decode, plain
+from gateway.exchange.acts import order_body
+from gateway.exchange.parse import decode
 from gateway.kernel import errors
-from gateway.kernel.encoding import Json, canonical_json, digest_of, parse_json, sha256
+from gateway.kernel.encoding import Json, digest_of, parse_json, sha256
 from gateway.kernel.signing import Signer
 
 T = TypeVar("T")
@@ -65,6 +66,10 @@ class Session:
         self.folder = folder
         self._http = http
         self._signer = signer
+
+    def order(self, act: object) -> bytes:
+        """Return the body that orders *act*, with this actor's second signature if she has one."""
+        return order_body(act, self._signer)
 
     def _token(self, method: str, target: str, body: bytes) -> str:
         return tokens.make(
@@ -119,7 +124,7 @@ class Session:
 
     async def act(self, target: str, act: object) -> dict[str, Json]:
         """Send an act as a signed order."""
-        body = canonical_json({"act": plain(act), "sig2": None})
+        body = self.order(act)
         return (await self.request("POST", target, body, _JSON)).json()
 
     async def act_once(
@@ -131,7 +136,7 @@ class Session:
         """
 
         def body() -> bytes:
-            return canonical_json({"act": plain(make()), "sig2": None})
+            return self.order(make())
 
         return await self.send_once(target, body, *command)
 

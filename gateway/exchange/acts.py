@@ -1,8 +1,9 @@
 """Acts: what a person or service orders, as the `act` of a signed request body `{act, sig2}`.
 
 The request token binds the body, so token and body together are the *order*: the evidence of who
-asked for exactly what. `sig2` is the place of an ML-DSA-65 signature over the canonical JSON of
-`act`; it is null until the directory asks for it. An order names exactly one share.
+asked for exactly what. `sig2` is an ML-DSA-65 signature over the exact bytes of `act` as they stand in
+the body, by the key that the directory pairs with the one of the token; null if there is none. An
+order names exactly one share.
 """
 
 import re
@@ -28,8 +29,8 @@ from gateway.exchange.directory import Actor, Directory
 from gateway.exchange.fact_acts import Amend, Attest, EndAttestation, Evidence
 from gateway.exchange.history_acts import Declare
 from gateway.exchange.naming import can_stand_together, check_name
-from gateway.exchange.parse import decode
-from gateway.exchange.parties import Role
+from gateway.exchange.parse import decode, plain
+from gateway.exchange.parties import Key, Role
 from gateway.exchange.policy_acts import ActivatePolicy, PreviewPolicy, SignOffPolicy
 from gateway.exchange.rfa_acts import (
     AnswerRfa,
@@ -61,8 +62,9 @@ from gateway.exchange.share_acts import (
     ReleaseItem,
 )
 from gateway.exchange.withheld_acts import ReviewWithheld
-from gateway.kernel.encoding import hex_sha256, sha256
+from gateway.kernel.encoding import b64url, canonical_json, hex_sha256, sha256
 from gateway.kernel.errors import ForbiddenError, MalformedError
+from gateway.kernel.signing import Pair, Signer, check_paired
 
 __all__ = [
     "MAX_ITEMS",
@@ -118,7 +120,10 @@ __all__ = [
     "can_stand_together",
     "check_name",
     "check_rights",
+    "check_second_order",
+    "is_order",
     "judge",
+    "order_body",
     "relation_to",
 ]
 
@@ -213,10 +218,21 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
 }
 
 
+SECOND_TYP = "eg-act"
+"""The context of second signatures of acts."""
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of an acting request."""
 
     act: Act
+    sig2: str | None
+
+
+class _Bytes(msgspec.Struct, frozen=True):
+    """The body again, with the bytes of its act as they were sent."""
+
+    act: msgspec.Raw
     sig2: str | None
 
 
@@ -246,10 +262,45 @@ class Order:
 
 def act_of(body: bytes) -> Act:
     """Decode the act of a request body. Raises MalformedError naming the field."""
-    made = decode(body, Body)
-    if made.sig2 is not None:
-        raise MalformedError("no second signature is due yet: send null", field="/sig2")
-    return made.act
+    return decode(body, Body).act
+
+
+def order_body(act: object, signer: Signer) -> bytes:
+    """Return the body that orders *act*, signed by the second key of *signer* if it has one."""
+    said = canonical_json(plain(act))
+    second = signer.second
+    sig2 = None if second is None else b64url(second.sign(said, SECOND_TYP.encode("ascii")))
+    return b'{"act":' + said + b',"sig2":' + canonical_json(sig2) + b"}"
+
+
+def is_order(body: bytes) -> bool:
+    """Tell whether a body is an order, and not a signed message or a part of an upload."""
+    return _sent(body) is not None
+
+
+def check_second_order(body: bytes, key: Key, moment: datetime) -> None:
+    """Check the second signature of an order by *key*, logged at *moment*.
+
+    Its token and its form are checked before. Raises MalformedError for a signature of another form, or
+    where the directory pairs *key* with none; VerificationError for one that does not hold, or that is
+    due and missing.
+    """
+    sent = _sent(body)
+    if sent is None:
+        raise MalformedError("not an order")
+    checking = key.checking(moment)
+    if sent.sig2 is not None and not isinstance(checking, Pair):
+        raise MalformedError(
+            "no second signature is expected: the directory pairs this key with none", field="/sig2"
+        )
+    check_paired(SECOND_TYP, checking, bytes(sent.act), sent.sig2)
+
+
+def _sent(body: bytes) -> _Bytes | None:
+    try:
+        return msgspec.json.decode(body, type=_Bytes)
+    except msgspec.MsgspecError:
+        return None
 
 
 def check_rights(actor: Actor, act: Act) -> None:
@@ -268,7 +319,7 @@ def judge(
 ) -> tuple[Actor, Act]:
     """Check a kept order as its log time saw it: token, body, rights. Returns who ordered what.
 
-    Raises UnauthorizedError, ForbiddenError or MalformedError. This is the check that web,
+    Raises UnauthorizedError, ForbiddenError, VerificationError or MalformedError. This is the check that web,
     keyholder and auditor share.
     """
     if sha256(order.body) != order.body_digest:
@@ -277,5 +328,6 @@ def judge(
         order.token, order.request, audience=audience, directory=directory, now=logged
     )
     act = act_of(order.body)
+    check_second_order(order.body, verified.actor.key, logged)
     check_rights(verified.actor, act)
     return verified.actor, act

@@ -15,10 +15,10 @@ from datetime import datetime
 import msgspec
 
 from gateway.exchange.parse import build, decode, plain
-from gateway.exchange.parties import Key, Kind, Member, Party, Status, Use
+from gateway.exchange.parties import Key, Kind, Member, Party, Second, Status, Use
 from gateway.kernel.encoding import b64url, canonical_json, sha256, un_b64url
 from gateway.kernel.errors import MalformedError, NotFoundError, VerificationError
-from gateway.kernel.signing import Signer, sign, verify
+from gateway.kernel.signing import Pair, Signer, sign, unverified_payload, verify
 from gateway.kernel.time import instant, spell
 
 TYP = "eg-directory"
@@ -70,8 +70,14 @@ class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("the threshold is between 1 and the number of keys")
 
     def verify(self, container: bytes) -> Statement:
-        """Return the statement that enough root keys signed. Raises VerificationError."""
-        known = {key.kid: key.raw() for key in self.keys if key.status is Status.ACTIVE}
+        """Return the statement that enough root keys signed. Raises VerificationError.
+
+        A second signature is due unless the statement expires before it is mandatory: the time of
+        issue could be an invention, to expire early helps nobody.
+        """
+        said = build(unverified_payload(container), Statement)
+        end = instant(said.expires)
+        known = {key.kid: key.checking(end) for key in self.keys if key.status is Status.ACTIVE}
         return build(verify(TYP, container, known, threshold=self.threshold)[0], Statement)
 
 
@@ -102,13 +108,13 @@ class Directory:
 
     def __post_init__(self) -> None:
         found: dict[str, Actor] = {}
-        ids: set[str] = set()
+        ids, seconds = set[str](), set[str]()
         for party in self.parties:
             for name in (party.id, party.short, *(member.id for member in party.members)):
                 if name in ids:
                     raise MalformedError(f"{name} stands twice in the directory")
                 ids.add(name)
-            _enter_keys(party, found)
+            _enter_keys(party, found, seconds)
         object.__setattr__(self, "_by_kid", found)
 
     def party(self, name: str) -> Party:
@@ -141,20 +147,28 @@ class Directory:
         """Tell whether the set is out of date: releases and pulls stop, recalls and receipts do not."""
         return now >= self.expires
 
-    def verify_keys(self, party: Party, use: Use, now: datetime) -> dict[str, bytes]:
-        """Return the Ed25519 keys of *party* for *use* that count, retired ones included."""
+    def verify_keys(
+        self, party: Party, use: Use, now: datetime, *, seen: datetime | None = None
+    ) -> dict[str, bytes | Pair]:
+        """Return the signing keys of *party* for *use* that count, retired ones included.
+
+        Whether second signatures are due is judged by when the thing was *seen*: now, if not stated.
+        """
         keys = party.keys(use, now, Status.ACTIVE, Status.RETIRED)
-        return {key.kid: key.raw() for key in keys}
+        return {key.kid: key.checking(seen or now) for key in keys}
 
 
-def _enter_keys(party: Party, found: dict[str, Actor]) -> None:
+def _enter_keys(party: Party, found: dict[str, Actor], seconds: set[str]) -> None:
     for member in party.members:
         for key in member.keys:
-            if key.kid in found:
+            second = key.second.public if isinstance(key.second, Second) else None
+            if key.kid in found or second in seconds:
                 raise MalformedError(
                     f"a key of {member.id} already belongs to another use or person"
                 )
             found[key.kid] = Actor(member, party, key)
+            if second is not None:
+                seconds.add(second)
 
 
 def make_set(

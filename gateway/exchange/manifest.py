@@ -17,7 +17,7 @@ from gateway.exchange.parse import build, decode, plain
 from gateway.kernel.encoding import hex_sha256, is_hex_digest
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.ids import check_id
-from gateway.kernel.signing import Signer, sign, verify
+from gateway.kernel.signing import Keys, Signer, sign, verify
 from gateway.kernel.time import day, instant
 
 TYP = "eg-manifest"
@@ -105,9 +105,7 @@ def sign_manifest(manifest: Manifest, signer: Signer) -> bytes:
     return sign(TYP, plain(manifest), signer)
 
 
-def open_manifest(
-    container: bytes, keys: dict[str, bytes], *, share: str, recipient: str
-) -> Manifest:
+def open_manifest(container: bytes, keys: Keys, *, share: str, recipient: str) -> Manifest:
     """Verify the outer manifest and that it speaks of *share* to *recipient*.
 
     Raises VerificationError for another signer, share or recipient: a genuine manifest of another

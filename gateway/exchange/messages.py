@@ -9,7 +9,7 @@ from gateway.exchange.parse import build, plain
 from gateway.exchange.rfa_acts import MAX_LETTER, must_be_sealed
 from gateway.kernel.errors import MalformedError, VerificationError
 from gateway.kernel.ids import check_id
-from gateway.kernel.signing import Signer, sign, verify
+from gateway.kernel.signing import Keys, Signer, sign, verify
 from gateway.kernel.time import instant
 
 TYP = "eg-message"
@@ -84,7 +84,7 @@ def sign_message(message: Message, signer: Signer) -> bytes:
     return sign(TYP, plain(message), signer)
 
 
-def open_message(container: bytes, keys: dict[str, bytes], *, to: str) -> Message:
+def open_message(container: bytes, keys: Keys, *, to: str) -> Message:
     """Verify a message to the party *to*. Raises VerificationError."""
     message = build(verify(TYP, container, keys)[0], Message)
     if message.to != to:

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from nacl.bindings import crypto_core_ed25519_is_valid_point
@@ -10,7 +11,8 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from gateway.kernel.encoding import un_b64url
 from gateway.kernel.errors import MalformedError
 from gateway.kernel.ids import check_id
-from gateway.kernel.signing import PUBLIC_KEY_SIZE, thumbprint
+from gateway.kernel.second import PUBLIC_SIZE
+from gateway.kernel.signing import PUBLIC_KEY_SIZE, Pair, thumbprint
 from gateway.kernel.time import instant
 
 
@@ -64,8 +66,29 @@ class Role(StrEnum):
     OFFICER = "officer"  # an authority's person: open, accept, reject
 
 
+class Second(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of second signatures that is paired with an Ed25519 key: *public* is base64url.
+
+    What the pair signs before *mandatory_from* may bear the first signature alone.
+    """
+
+    alg: Literal["ML-DSA-65"]
+    public: str
+    mandatory_from: str
+
+    def __post_init__(self) -> None:
+        try:
+            un_b64url(self.public, size=PUBLIC_SIZE)
+            instant(self.mandatory_from)
+        except MalformedError as error:
+            raise ValueError(str(error)) from None
+
+
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A public key. *public* is base64url (Ed25519, 32 bytes) or an age recipient."""
+    """A public key. *public* is base64url (Ed25519, 32 bytes) or an age recipient.
+
+    *second* is absent if the key signs alone; so entries from before there were pairs keep their bytes.
+    """
 
     use: Use
     alg: str
@@ -73,6 +96,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: Status
     not_before: str
     not_after: str
+    second: Second | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if instant(self.not_before) >= instant(self.not_after):
@@ -80,6 +104,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         age = self.use in (Use.ENVELOPE, Use.VAULT)
         if self.alg not in ({"x25519", "mlkem768x25519"} if age else {"Ed25519"}):
             raise ValueError(f"algorithm {self.alg} is not for use {self.use.value}")
+        # Checkpoints have a format of their own, and re-wrap records are made by the keyholder alone.
+        alone = age or self.use in (Use.CHECKPOINT, Use.REWRAP)
+        if alone and self.second is not msgspec.UNSET:
+            raise ValueError(f"a key for use {self.use.value} is paired with no second one")
         if not age:
             self._check_point()
 
@@ -94,6 +122,16 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return un_b64url(self.public, size=PUBLIC_KEY_SIZE)
         except MalformedError as error:
             raise ValueError(str(error)) from None
+
+    def checking(self, moment: datetime) -> bytes | Pair:
+        """Return what checks signatures of this key, on things of *moment*: raw key, or the pair.
+
+        *moment* is when the ledger or this side saw the thing, never what the thing says of itself.
+        """
+        if not isinstance(self.second, Second):
+            return self.raw()
+        due = moment >= instant(self.second.mandatory_from)
+        return Pair(self.raw(), un_b64url(self.second.public, size=PUBLIC_SIZE), due)
 
     def _check_point(self) -> None:
         """Refuse points off the curve or of small order, under which signatures can be forged."""
@@ -116,6 +154,11 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_member(self.id)
+
+    def signing_keys(self, use: Use, now: datetime) -> dict[str, bytes | Pair]:
+        """Return this member's keys for *use* that are in force, to check what is signed *now*."""
+        keys = (key for key in self.keys if key.use is use and key.in_force(now))
+        return {key.kid: key.checking(now) for key in keys}
 
     @property
     def is_person(self) -> bool:

@@ -17,7 +17,7 @@ from gateway.exchange.parties import Member, Role, Use
 from gateway.exchange.policy_acts import MAX_SET, must_be_number, must_be_policy_files
 from gateway.kernel.encoding import canonical_json, hex_sha256, parse_json
 from gateway.kernel.errors import MalformedError, TooLargeError, VerificationError
-from gateway.kernel.signing import unverified_payload, verify
+from gateway.kernel.signing import Pair, unverified_payload, verify
 from gateway.kernel.time import instant
 
 TYP = "eg-policy"
@@ -105,16 +105,17 @@ def signers(
 
     Raises VerificationError for fewer than *threshold* distinct persons.
     """
-    keys: dict[str, tuple[str, bytes]] = {}
-    for member in directory.mechanism().members:
-        if _is_author(member):
-            signing = (k for k in member.keys if k.use is Use.POLICY and k.in_force(moment))
-            keys |= {key.kid: (member.id, key.raw()) for key in signing}
+    keys: dict[str, bytes | Pair] = {}
+    owners: dict[str, str] = {}
+    for member in filter(_is_author, directory.mechanism().members):
+        own = member.signing_keys(Use.POLICY, moment)
+        keys |= own
+        owners |= dict.fromkeys(own, member.id)
     try:
-        _, held = verify(TYP, container, {kid: raw for kid, (_, raw) in keys.items()})
+        _, held = verify(TYP, container, keys)
     except VerificationError as error:
         raise VerificationError(f"no policy author's signature holds: {error}") from None
-    persons = frozenset(keys[kid][0] for kid in held)
+    persons = frozenset(owners[kid] for kid in held)
     if len(persons) < threshold:
         many = "author" if len(persons) == 1 else "authors"
         raise VerificationError(

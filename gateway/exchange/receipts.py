@@ -74,7 +74,7 @@ def open_receipt(container: bytes, actor: Actor, now: datetime) -> Receipt:
     claimed = build(unverified_payload(container), Receipt)
     if claimed.by != actor.id:
         raise ForbiddenError("a receipt is sent by the one who signed it")
-    keys = {k.kid: k.raw() for k in actor.member.keys if k.use is Use.MESSAGE and k.in_force(now)}
+    keys = actor.member.signing_keys(Use.MESSAGE, now)
     receipt = build(verify(TYP, container, keys)[0], Receipt)
     officer = receipt.rung in _OFFICER
     role = Role.OFFICER if officer else Role.ENDPOINT

@@ -5,7 +5,7 @@ key of the mechanism for this use alone, and judged by the directory that was in
 entered in the ledger.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Key, Status, Use
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import UnavailableError, VerificationError
-from gateway.kernel.signing import Signer, sign, unverified_payload, verify
+from gateway.kernel.signing import Keys, Signer, sign, unverified_payload, verify
 
 TYP = "eg-rewrap"
 MOST = 256
@@ -106,7 +106,7 @@ def check_chain(
     return digest
 
 
-def path_of(item: str, chain: Sequence[bytes], keys: Mapping[str, bytes]) -> tuple[str, ...]:
+def path_of(item: str, chain: Sequence[bytes], keys: Keys) -> tuple[str, ...]:
     """Return every digest that *item*'s vault header has had from the first record of *chain* on.
 
     *keys* are those whose records count, whenever they were made: for the keyholder, which knows its own.
@@ -120,7 +120,7 @@ def path_of(item: str, chain: Sequence[bytes], keys: Mapping[str, bytes]) -> tup
     return tuple(digests)
 
 
-def check_link(item: str, digest: str, container: bytes, keys: Mapping[str, bytes]) -> str:
+def check_link(item: str, digest: str, container: bytes, keys: Keys) -> str:
     """Return the digest of the header that one record leads to from the header with this *digest*.
 
     Raises MalformedError or VerificationError, as `check_chain` does.
@@ -144,7 +144,7 @@ def standing_rewrap_keys(directory: Directory) -> dict[str, bytes]:
     }
 
 
-def rewrap_keys(directory: Directory, now: datetime) -> dict[str, bytes]:
+def rewrap_keys(directory: Directory, now: datetime) -> Keys:
     """Return the keys whose re-wrap records count, by thumbprint: active and retired ones."""
     return directory.verify_keys(directory.mechanism(), Use.REWRAP, now)
 

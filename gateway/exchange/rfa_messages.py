@@ -16,7 +16,7 @@ from gateway.exchange.rfa_acts import MAX_CONTENT, Wanted, must_be_sealed
 from gateway.exchange.rfas import Step
 from gateway.kernel.errors import ForbiddenError, MalformedError
 from gateway.kernel.ids import check_id
-from gateway.kernel.signing import Signer, sign, unverified_payload, verify
+from gateway.kernel.signing import Keys, Signer, sign, unverified_payload, verify
 from gateway.kernel.time import instant
 
 TYP = "eg-rfa"
@@ -84,11 +84,11 @@ def open_rfa_message(container: bytes, actor: Actor, mechanism: str, now: dateti
         raise ForbiddenError("the message is for another party")
     if not {Role.ENDPOINT, Role.OFFICER} & set(actor.member.roles):
         raise ForbiddenError("this needs the role endpoint or officer")
-    keys = {k.kid: k.raw() for k in actor.member.keys if k.use is Use.MESSAGE and k.in_force(now)}
+    keys = actor.member.signing_keys(Use.MESSAGE, now)
     return verify_rfa_message(container, keys)
 
 
-def verify_rfa_message(container: bytes, keys: dict[str, bytes]) -> RfaMessage:
+def verify_rfa_message(container: bytes, keys: Keys) -> RfaMessage:
     """Return the message that one of *keys* signed. Raises MalformedError or VerificationError."""
     return build(verify(TYP, container, keys)[0], RfaMessage)
 

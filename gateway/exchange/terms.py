@@ -91,5 +91,5 @@ def open_terms(container: bytes, actor: Actor, now: datetime) -> SignedTerms:
         raise ForbiddenError("terms are sent by the one who signed them")
     if not actor.member.is_person or Role.OFFICER not in actor.member.roles:
         raise ForbiddenError("terms are signed by a person with role officer")
-    keys = {k.kid: k.raw() for k in actor.member.keys if k.use is Use.MESSAGE and k.in_force(now)}
+    keys = actor.member.signing_keys(Use.MESSAGE, now)
     return build(verify(TYP, container, keys)[0], SignedTerms)

@@ -1,7 +1,7 @@
 """The composition root: from an instance folder to a running gateway."""
 
 from gateway.wiring.build import copy_head, open_gateway, publish_head
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now, passphrase, pin
 from gateway.wiring.database import (
     Report,
     check_database,
@@ -13,6 +13,7 @@ from gateway.wiring.instance import accept_head, init_instance, packaged, place_
 from gateway.wiring.keyholder import trust_of
 from gateway.wiring.serve import caps_of, serve
 from gateway.wiring.sets import load_directory, load_policy, load_root, policy_files, reload_sets
+from gateway.wiring.token_keys import take_token_key, tell_keyholder
 from gateway.wiring.vault import rotate_vault, vault_standing
 
 __all__ = [
@@ -31,12 +32,15 @@ __all__ = [
     "open_gateway",
     "packaged",
     "passphrase",
+    "pin",
     "place_of",
     "policy_files",
     "publish_head",
     "reload_sets",
     "rotate_vault",
     "serve",
+    "take_token_key",
+    "tell_keyholder",
     "trust_of",
     "upgrade_database",
     "vault_standing",

@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
+from gateway.exchange.pairs import AsPaired
 from gateway.kernel.errors import UnavailableError
+from gateway.kernel.signing import Signer
 from gateway.kernel.time import unix
 from gateway.keyholder.client import Keyholder
 from gateway.policy import Register
@@ -24,7 +26,7 @@ from gateway.store.headcopy import HeadCopy, quarantine_reason
 from gateway.store.place import Place, only_server
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Writer
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now, passphrase, pin
 from gateway.wiring.keyholder import socket_of
 from gateway.wiring.sets import load_directory, load_root, reload_sets
 from gateway.workflows import prepare, proofs, pull
@@ -88,7 +90,7 @@ def _build(
     (writing, reading), secrets, phrase = engines, instance / config.secrets, passphrase()
     log = Log(
         config.origin,
-        keyfiles.read_signer(secrets / "checkpoint.key", phrase),
+        _signer(secrets / "checkpoint.key", phrase),
         keyfiles.read_symmetric(secrets / "audience.key", phrase),
     )
     writer = Writer(writing, log)
@@ -107,7 +109,7 @@ def _build(
         replay=replay,
         keyholder=Keyholder(socket_of(instance, config), patience),
         log=log,
-        manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
+        manifest_signer=_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
         audience=config.audience,
         now=clock,
@@ -117,10 +119,18 @@ def _build(
         upload_quota=config.upload_quota,
         policy_threshold=config.policy_threshold,
     )
+    gateway.manifest_signer = AsPaired(gateway.manifest_signer, lambda: gateway.sets.directory)
     stack.callback(gateway.crew.shutdown)
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)
     return gateway
+
+
+def _signer(path: Path, phrase: str | None) -> Signer:
+    """Open a signing key. Raises UnavailableError at once if it lies in a token that does not sign."""
+    signer = keyfiles.open_signer(path, phrase, pin())
+    signer.sign(b"a gateway that starts signs once before")
+    return signer
 
 
 def _accepted_directory(engine: Engine, folder: Path) -> tuple[Root, Directory, bytes]:

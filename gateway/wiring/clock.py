@@ -1,4 +1,4 @@
-"""The clock and the passphrase: what the server takes from its surroundings."""
+"""The clock, the passphrase and the PIN: what the server takes from its surroundings."""
 
 import os
 from datetime import UTC, datetime
@@ -14,3 +14,8 @@ def now() -> datetime:
 def passphrase() -> str | None:
     """Return the passphrase of the key files, if the environment brings one."""
     return os.environ.get(keyfiles.PASSPHRASE)
+
+
+def pin() -> str | None:
+    """Return the PIN of the tokens that keys lie in, if the environment brings one."""
+    return os.environ.get(keyfiles.PIN)

@@ -8,11 +8,10 @@ from gateway import keyfiles, settings
 from gateway.client import authors, ceremony
 from gateway.client.profile import KeyFolder
 from gateway.exchange import tokens
-from gateway.exchange.acts import AcceptHead, Order
-from gateway.exchange.parse import plain
+from gateway.exchange.acts import AcceptHead, Order, order_body
 from gateway.exchange.parties import Kind as PartyKind
 from gateway.exchange.parties import Member, Party, Use
-from gateway.kernel.encoding import b64url, canonical_json, sha256
+from gateway.kernel.encoding import b64url, sha256
 from gateway.kernel.errors import ConflictError, MalformedError
 from gateway.kernel.ids import new_id
 from gateway.ledger import EMPTY_ROOT, Checkpoint, Verifier
@@ -20,7 +19,7 @@ from gateway.settings import Settings
 from gateway.store import ledger
 from gateway.store.headcopy import HeadCopy
 from gateway.wiring.build import copy_head, open_gateway
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now
 from gateway.wiring.keyholder import make_keyholder
 from gateway.workflows import accept
 from gateway.workflows.gateway import Answer, Signed
@@ -41,11 +40,13 @@ def init_instance(
     threshold: int = 1,
     moment: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
+    second: bool = False,
 ) -> None:
     """Make a new instance: settings, secrets, the mechanism's party, directory root, policies.
 
     The directory takes the signatures of *threshold* of so many *custodians*. The keys begin at
-    *moment*, which is now if it is not given, and are good for *days*. Raises ConflictError if
+    *moment*, which is now if it is not given, and are good for *days*; with *second*, manifests, messages
+    and directory are signed twice. Raises ConflictError if
     there is an instance already: nothing is overwritten; MalformedError for a threshold out of range.
     """
     if not 1 <= threshold <= custodians <= 16:
@@ -54,13 +55,13 @@ def init_instance(
         raise ConflictError(f"{instance.name} is an instance already")
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets, begin = instance / config.secrets, moment or now()
-    manifest = keyfiles.make_signer(secrets / "manifest.key", phrase)
+    manifest = keyfiles.make_signer(secrets / "manifest.key", phrase, second=second)
     checkpoint = keyfiles.make_signer(secrets / "checkpoint.key", phrase)
     for name in ("upload.key", "audience.key"):
         keyfiles.make_symmetric(secrets / name, phrase)
     names = [f"directory-{n}.key" for n in range(1, custodians + 1)]
     roots = [
-        keyfiles.make_signer(instance / "custodian" / name, phrase)
+        keyfiles.make_signer(instance / "custodian" / name, phrase, second=second)
         for name in (names if custodians > 1 else ["directory.key"])
     ]
     folder = instance / config.directory
@@ -68,8 +69,8 @@ def init_instance(
     root = (folder / "root.json").read_bytes()
     vault = make_keyholder(instance, config, checkpoint.public_key, root, phrase)
     keys = (
-        ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), begin, days),
-        ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), begin, days),
+        ceremony.signing_key(Use.MANIFEST, manifest, begin, days),
+        ceremony.signing_key(Use.CHECKPOINT, checkpoint, begin, days),
         ceremony.public_key(Use.VAULT, "mlkem768x25519", str(vault.recipient), begin, days),
     )
     service = Member(new_id("svc"), "gateway", (), keys)
@@ -86,9 +87,9 @@ def init_instance(
 
 def place_of(instance: Path, config: Settings) -> ceremony.Place:
     """Return what the key folders of new members need to know."""
-    signer = keyfiles.read_signer(instance / config.secrets / "checkpoint.key", passphrase())
+    key = keyfiles.public_key(instance / config.secrets / "checkpoint.key")
     url = config.url or f"http://{config.host}:{config.port}"
-    return ceremony.Place(url, config.audience, str(Verifier(config.origin, signer.public_key)))
+    return ceremony.Place(url, config.audience, str(Verifier(config.origin, key)))
 
 
 def accept_head(instance: Path, custodian: KeyFolder, reason: str) -> Answer:
@@ -100,10 +101,11 @@ def accept_head(instance: Path, custodian: KeyFolder, reason: str) -> Answer:
         with gateway.engine.connect() as conn:
             size, root = ledger.head(conn)
         act = AcceptHead(size, b64url(root), reason)
-        body = canonical_json({"act": plain(act), "sig2": None})
+        signer = custodian.request_signer()
+        body = order_body(act, signer)
         request = tokens.Request("POST", "/v1/ledger/accept-head", sha256(body))
         token = tokens.make(
-            custodian.request_signer(),
+            signer,
             issuer=custodian.profile.actor,
             audience=config.audience,
             request=request,

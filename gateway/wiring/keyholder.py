@@ -14,7 +14,7 @@ from gateway.keyholder import folder
 from gateway.keyholder.judge import Floor
 from gateway.ledger import Verifier
 from gateway.settings import Settings
-from gateway.wiring.clock import now, passphrase
+from gateway.wiring.clock import now
 from gateway.wiring.sets import load_directory
 
 FOLDER = "keyholder"
@@ -89,11 +89,9 @@ def _adopt(instance: Path, config: Settings) -> None:
     secrets, place = instance / config.secrets, instance / FOLDER
     if not (secrets / folder.VAULT).exists():
         raise MalformedError(f"the instance has no {FOLDER} folder and names no keyholder's socket")
-    signer = keyfiles.read_signer(secrets / "checkpoint.key", passphrase())
+    key = keyfiles.public_key(secrets / "checkpoint.key")
     place.mkdir(mode=0o700, exist_ok=True)
-    write_trust(
-        place, config, signer.public_key, (instance / config.directory / folder.ROOT).read_bytes()
-    )
+    write_trust(place, config, key, (instance / config.directory / folder.ROOT).read_bytes())
     (secrets / folder.VAULT).rename(place / folder.VAULT)
 
 

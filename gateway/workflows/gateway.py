@@ -12,7 +12,14 @@ from sqlalchemy import Engine
 
 from gateway import telemetry
 from gateway.envelope import Recipient, parse_recipient
-from gateway.exchange.acts import Act, Order, act_of, check_rights
+from gateway.exchange.acts import (
+    Act,
+    Order,
+    act_of,
+    check_rights,
+    check_second_order,
+    is_order,
+)
 from gateway.exchange.directory import Actor, Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
@@ -207,16 +214,20 @@ def perform(gateway: Gateway, signed: Signed, work: Work, *, creates: str | None
     """Spend the token, keep the order and do *work*, all in one transaction; return its answer.
 
     A GatewayError from *work* undoes the work alone: the spent token, the order and an entry that
-    says *refused* are committed. With *creates*, the same id and body by the same actor get the
+    says *refused* are committed; so is an act whose second signature is due at the time it is logged
+    and does not hold. With *creates*, the same id and body by the same actor get the
     first answer again.
     """
     check_writable(gateway)
     now = gateway.now()
+    unsigned = _second_fault(signed, now)
 
     def job(tx: Transaction) -> Answer | Refused:
         if not _spend(tx, signed):
             return _refuse(tx, signed, UnauthorizedError("token was spent before"), now)
         orders.keep(tx.conn, signed.order, signed.actor.id, now)
+        if unsigned is not None:
+            return _refuse(tx, signed, unsigned, now)
         return _attempt(tx, signed, work, creates, now)
 
     result = gateway.writer.run(job)
@@ -224,6 +235,15 @@ def perform(gateway: Gateway, signed: Signed, work: Work, *, creates: str | None
         telemetry.refused.inc()
         raise result.error
     return result
+
+
+def _second_fault(signed: Signed, now: datetime) -> GatewayError | None:
+    if is_order(signed.order.body):
+        try:
+            check_second_order(signed.order.body, signed.actor.key, now)
+        except GatewayError as error:
+            return error
+    return None
 
 
 def refuse(gateway: Gateway, signed: Signed, error: GatewayError) -> None:

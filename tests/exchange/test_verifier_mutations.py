@@ -16,14 +16,19 @@ from tests.exchange.mutants import Mutant, mutants
 from tests.vectors import ROOT
 
 ATTACKS = "tests/exchange/test_attacks.py"
+SECONDS = "tests/exchange/test_seconds.py"
 VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
     "kernel.signing": (
         "tests/kernel/test_signing.py",
-        frozenset({"check_signature", "verify", "_parts", "_text"}),
+        frozenset({"check_signature", "verify", "_check_both", "check_paired", "_parts", "_text"}),
     ),
+    "kernel.second": ("tests/kernel/test_second.py", frozenset({"check_second"})),
     "exchange.tokens": ("tests/exchange/test_tokens.py", frozenset()),
     "exchange.entitlement": (ATTACKS, frozenset()),
-    "exchange.acts": (ATTACKS, frozenset({"act_of", "check_rights", "judge"})),
+    "exchange.acts": (
+        f"{ATTACKS} {SECONDS}",
+        frozenset({"act_of", "check_rights", "check_second_order", "judge"}),
+    ),
     "exchange.naming": (ATTACKS, frozenset({"check_name"})),
     "exchange.manifest": (
         ATTACKS,
@@ -36,7 +41,7 @@ VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
         frozenset({"RfaMessage", "open_rfa_message", "verify_rfa_message"}),
     ),
     "exchange.directory": (
-        ATTACKS,
+        f"{ATTACKS} {SECONDS}",
         frozenset({"Directory", "_enter_keys", "open_set", "open_view", "_climb"}),
     ),
 }
@@ -73,7 +78,7 @@ def run(tests: str, short: str, source: str, folder: Path) -> tuple[int, str]:
             "-c",
             os.devnull,
             f"--rootdir={ROOT}",
-            tests,
+            *tests.split(),
         ],
         cwd=ROOT,
         env={

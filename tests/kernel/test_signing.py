@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.kernel.encoding import Json, b64url, canonical_json, un_b64url
 from gateway.kernel.errors import MalformedError, VerificationError
+from gateway.kernel.second import SECOND_SIZE, SecondKey
 from gateway.kernel.signing import (
     KeySigner,
+    Pair,
     add_signature,
     check_signature,
+    own_keys,
     sign,
     signing_input,
     thumbprint,
@@ -22,7 +26,27 @@ from gateway.kernel.signing import (
 )
 
 ANNA, BORIS, CLEO = (KeySigner.from_seed(bytes([n]) * 32) for n in (1, 2, 3))
+BOTH, TWIN = (
+    KeySigner.from_seed(bytes([n]) * 32, SecondKey.from_seed(bytes([n]) * 32)) for n in (4, 5)
+)
 PAYLOAD: Json = {"share": "s", "n": 1}
+TWICE = sign("t", PAYLOAD, BOTH)
+SECOND = un_b64url(json.loads(TWICE)["signatures"][0]["sig2"], size=SECOND_SIZE)
+
+
+def second_of(signer: KeySigner) -> bytes:
+    assert signer.second is not None
+    return signer.second.public_key
+
+
+def pairs(signer: KeySigner, *, due: bool = True) -> dict[str, Pair]:
+    pair = Pair(signer.public_key, second_of(signer), due)
+    return {thumbprint(signer.public_key): pair}
+
+
+def fill(text: str | None) -> Callable[[dict[str, Any]], object]:
+    """Put *text* in the place of the first second signature."""
+    return lambda value: value["signatures"][0].__setitem__("sig2", text)
 
 
 def keys(*signers: KeySigner) -> dict[str, bytes]:
@@ -156,11 +180,115 @@ def test_signing_again_replaces_the_own_signature() -> None:
     assert verify("t", again, keys(ANNA, BORIS), threshold=2)[1] == names(ANNA, BORIS)
 
 
-def test_the_place_of_a_second_signature_may_be_filled() -> None:
-    filled = changed(
-        sign("t", PAYLOAD, ANNA), lambda v: v["signatures"][0].__setitem__("sig2", "AAAA")
+def test_a_second_signature_by_a_key_that_is_paired_with_none_condemns() -> None:
+    for text in ("AAAA", json.loads(sign("t", PAYLOAD, BOTH))["signatures"][0]["sig2"]):
+        filled = changed(sign("t", PAYLOAD, ANNA), fill(text))
+        with pytest.raises(VerificationError, match="paired with none"):
+            verify("t", filled, keys(ANNA))
+
+
+# Two signatures
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 9) | st.text(max_size=5)), st.booleans()
+)
+def test_both_signatures_hold_for_what_was_signed(payload: dict[str, Json], due: bool) -> None:
+    container = add_signature("t", sign("t", payload, BOTH), ANNA)
+    held = verify("t", container, {**pairs(BOTH, due=due), **keys(ANNA)}, threshold=2)
+    assert held == (payload, names(BOTH, ANNA))
+
+
+def test_a_stripped_second_signature_is_refused_once_it_is_due() -> None:
+    stripped = changed(sign("t", PAYLOAD, BOTH), fill(None))
+    assert verify("t", stripped, pairs(BOTH, due=False))[0] == PAYLOAD
+    with pytest.raises(VerificationError, match="due and missing"):
+        verify("t", stripped, pairs(BOTH, due=True))
+
+
+@given(st.integers(0, SECOND_SIZE * 8 - 1), st.booleans())
+@settings(max_examples=30)
+def test_no_flipped_bit_of_a_second_signature_passes_due_or_not(bit: int, due: bool) -> None:
+    spoilt = (int.from_bytes(SECOND, "big") ^ 1 << bit).to_bytes(SECOND_SIZE, "big")
+    with pytest.raises(VerificationError, match="second signature does not hold"):
+        verify("t", changed(TWICE, fill(b64url(spoilt))), pairs(BOTH, due=due))
+
+
+@pytest.mark.parametrize("due", [False, True])
+def test_a_second_signature_over_other_bytes_does_not_hold(due: bool) -> None:
+    """Of another payload, another type, another signer's header, or under another context."""
+    assert BOTH.second is not None
+    kid = thumbprint(BOTH.public_key)
+    body = canonical_json(PAYLOAD)
+    message = signing_input("t", kid, body)
+    others = [
+        json.loads(sign("t", {"share": "other", "n": 1}, BOTH))["signatures"][0]["sig2"],
+        json.loads(sign("u", PAYLOAD, BOTH))["signatures"][0]["sig2"],
+        b64url(BOTH.second.sign(signing_input("t", thumbprint(ANNA.public_key), body), b"t")),
+        b64url(BOTH.second.sign(message, b"u")),
+        b64url(BOTH.second.sign(message, b"")),
+        b64url(BOTH.second.sign(body, b"t")),
+    ]
+    for text in others:
+        with pytest.raises(VerificationError, match="second signature does not hold"):
+            verify("t", changed(TWICE, fill(text)), pairs(BOTH, due=due))
+    good = b64url(BOTH.second.sign(message, b"t"))
+    assert verify("t", changed(TWICE, fill(good)), pairs(BOTH, due=due))[0] == PAYLOAD
+
+
+def test_the_second_of_another_pair_does_not_hold() -> None:
+    """Two signers exchange their second keys, or their second signatures."""
+    container = sign("t", PAYLOAD, BOTH, TWIN)
+    crossed = {
+        **{kid: replace(p, second=second_of(TWIN)) for kid, p in pairs(BOTH).items()},
+        **{kid: replace(p, second=second_of(BOTH)) for kid, p in pairs(TWIN).items()},
+    }
+    with pytest.raises(VerificationError, match="second signature does not hold"):
+        verify("t", container, crossed)
+
+    def swap(value: dict[str, Any]) -> None:
+        one, two = value["signatures"]
+        one["sig2"], two["sig2"] = two["sig2"], one["sig2"]
+
+    with pytest.raises(VerificationError, match="second signature does not hold"):
+        verify("t", changed(container, swap), {**pairs(BOTH), **pairs(TWIN)})
+    assert verify("t", container, {**pairs(BOTH), **pairs(TWIN)}, threshold=2)
+
+
+def test_a_second_signature_does_not_stand_in_for_the_first() -> None:
+    spoilt = changed(
+        TWICE, lambda v: v["signatures"][0].__setitem__("signature", b64url(bytes(64)))
     )
-    assert verify("t", filled, keys(ANNA))[0] == PAYLOAD
+    with pytest.raises(VerificationError, match="signature does not hold"):
+        verify("t", spoilt, pairs(BOTH))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "AAAA", "A" * 4411 + "=", "*", b64url(bytes(SECOND_SIZE + 1))]
+)
+def test_a_second_signature_of_another_form_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedError):
+        verify("t", changed(TWICE, fill(text)), pairs(BOTH))
+
+
+def test_signing_again_replaces_both() -> None:
+    again = add_signature("t", add_signature("t", TWICE, ANNA), BOTH)
+    assert len(json.loads(again)["signatures"]) == 2
+    assert verify("t", again, {**pairs(BOTH), **keys(ANNA)}, threshold=2)[0] == PAYLOAD
+
+
+def test_a_signer_knows_its_own_signatures_made_once_or_twice() -> None:
+    stripped = changed(TWICE, fill(None))
+    for container, signer in ((TWICE, BOTH), (stripped, BOTH), (sign("t", PAYLOAD, ANNA), ANNA)):
+        assert verify("t", container, own_keys(signer))[1] == names(signer)
+    with pytest.raises(VerificationError):
+        verify("t", TWICE, own_keys(ANNA))
+
+
+def test_a_signer_is_made_with_a_second_key_if_asked() -> None:
+    assert KeySigner.generate().second is None
+    made = KeySigner.generate(second=True)
+    assert verify("t", sign("t", PAYLOAD, made), pairs(made))[0] == PAYLOAD
 
 
 @pytest.mark.parametrize(

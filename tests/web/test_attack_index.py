@@ -61,6 +61,18 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "low-order or invalid Ed25519 points",
         "Ed448 or RSA at registration",
     ),
+    "Second signatures": (
+        "stripped from a manifest, message, receipt, terms, RFA message, policy set",
+        "stripped from an order, or moved to it from another",
+        "an order spelt so that its second signature is overlooked",
+        "backdated to before the day",
+        "over other bytes, another type or context",
+        "of another's pair, pairs mixed up",
+        "by a key that is paired with none",
+        "in place of the first",
+        "flipped bits, other lengths",
+        "a token locked by wrong PINs",
+    ),
     "Binding": (
         "method",
         "path",

@@ -160,7 +160,7 @@ def _body(one: Operation) -> dict[str, Any]:
         act = {"oneOf": [ref(name) for name in names], "discriminator": _by_type(one.acts)}
     schema = {
         "type": "object",
-        "properties": {"act": act, "sig2": {"type": "null"}},
+        "properties": {"act": act, "sig2": {"type": ["string", "null"]}},
         "required": ["act", "sig2"],
         "additionalProperties": False,
     }

@@ -13,7 +13,8 @@ GET also answers HEAD, with a token made for HEAD. Bodies are at most 8 MiB and 
 fractions, no member that is not named here. All answers say `Cache-Control: no-store`.
 
 An order is `{"act": {…}, "sig2": null}`: token and body together are the evidence of who asked for
-exactly what, and are kept. A creating request sent again by the same actor with the same body and a fresh
+exactly what, and are kept. `sig2` is null unless the directory pairs the sender's key with a second one.
+A creating request sent again by the same actor with the same body and a fresh
 token gets the first answer again; the same id with another body is 409.
 
 Errors are problems (RFC 9457). Each operation lists the statuses it can answer. Besides, any request can
