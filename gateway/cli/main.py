@@ -9,6 +9,7 @@ from gateway.cli import (
     endpoint,
     facts,
     history,
+    keylife,
     ledger,
     matching,
     overview,
@@ -34,6 +35,7 @@ app.command()(team.package)
 app.command()(desk.redact)
 app.command()(desk.mark)
 app.add_typer(share.app, name="share")
+share.app.command("rewrap")(keylife.rewrap)
 app.command()(share.recall)
 app.command()(matching.match)
 app.command()(overview.approvals)
@@ -49,6 +51,7 @@ app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
+keylife.register(setup.keys)
 app.add_typer(setup.keys, name="keys")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")

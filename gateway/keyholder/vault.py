@@ -1,6 +1,6 @@
 """The only code that opens the vault. Everything that is unwrapped goes through `Keyholder.wrap`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from gateway.envelope import Identity, parse_recipient, unwrap, wrap
@@ -29,8 +29,12 @@ class Keyholder:
         directory: Directory,
         directory_at: Callable[[datetime], Directory],
         now: datetime,
+        keys: Collection[str] | None = None,
     ) -> bytes:
         """Return the header that wraps the item's file key to *recipient* (a party id).
+
+        Only to those of its keys that stand in *keys*, if that is given: a key may be in the directory
+        and not introduced yet.
 
         The orders are judged by the directories of their time, the recipient's keys by *directory*.
         Raises what `check_entitled` raises if the orders do not name just this header and recipient,
@@ -44,10 +48,11 @@ class Keyholder:
             audience=self._audience,
             directory_at=directory_at,
         )
-        keys = envelope_keys(directory.party(recipient), record.suite, now)
-        if not keys:
+        own = envelope_keys(directory.party(recipient), record.suite, now)
+        to = [key for key in own if keys is None or key in keys]
+        if not to:
             raise ConflictError(f"the recipient has no {record.suite} key in force")
-        return wrap(unwrap(vault_header, self._identities), [parse_recipient(k) for k in keys])
+        return wrap(unwrap(vault_header, self._identities), [parse_recipient(k) for k in to])
 
 
 def envelope_keys(party: Party, suite: str, now: datetime) -> list[str]:

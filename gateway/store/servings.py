@@ -11,7 +11,10 @@ from gateway.store.tables import receipts, servings
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One range of an item being sent: bytes [first, end) of header ‖ body; none after the day *until*."""
+    """One range of an item being sent: bytes [first, end) of header ‖ body; none after the day *until*.
+
+    *seq* says which header it is of: how often the share had been wrapped anew.
+    """
 
     id: str
     share: str
@@ -21,6 +24,7 @@ class Serving:
     end: int
     entry: str
     until: str | None = None
+    seq: int = 0
 
 
 def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
@@ -35,6 +39,7 @@ def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
             "state": "open",
             "entry": made.entry,
             "at": at,
+            "seq": made.seq,
         },
     )
 
@@ -48,11 +53,13 @@ def end_serving(conn: Connection, name: str, state: str, sent: int | None) -> bo
 def open_servings(conn: Connection) -> list[Serving]:
     """Return the ranges that a crash left open."""
     rows = conn.execute(select(servings).where(servings.c.state == "open"))
-    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry) for r in rows]
+    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry, seq=r.seq) for r in rows]
 
 
-def served(conn: Connection, name: str, n: int) -> int:
+def served(conn: Connection, name: str, n: int, seq: int = 0) -> int:
     """Return how many bytes from 0 on may have been received of item *n*, without a gap.
+
+    Only what was served with the header that the share had been given by its *seq*th re-wrap counts.
 
     A range that a crash cut off counts whole: its bytes were authorised, and a recipient whose signed
     receipt says that they arrived must not be told that they were not sent.
@@ -60,6 +67,7 @@ def served(conn: Connection, name: str, n: int) -> int:
     query = (
         select(servings.c.first, servings.c.end, servings.c.sent)
         .where(servings.c.share == name, servings.c.n == n, servings.c.state != "open")
+        .where(servings.c.seq == seq)
         .order_by(servings.c.first)
     )
     reach = 0
