@@ -4,7 +4,7 @@ Digests are hex, JSON is canonical bytes, instants are UTC text with microsecond
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -47,7 +47,7 @@ class Instant(TypeDecorator[datetime]):
         """Read it back, aware."""
         if value is None:
             return None
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)  # with its Z; strptime takes ten times as long
 
 
 def _id(name: str, *args: object, **kw: object) -> Column[str]:
