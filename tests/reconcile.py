@@ -230,7 +230,7 @@ def _prepared(books: Books, shares: Mapping[str, Row[Any]]) -> None:
 
 def _rewrapped(books: Books, manifests: Mapping[tuple[str, int], Row[Any]]) -> set[tuple[str, int]]:
     """Each re-wrap has its entry, which names the new manifest and the one before."""
-    rows = books.rows(tables.rewraps)
+    rows = books.rows(tables.share_rewraps)
     assert len(rows) == len(books.kinds["share.rewrapped"])
     for row in rows:
         said = {"subject": row.share, "actor": row.actor, "order": row.order_digest}
@@ -460,7 +460,7 @@ def _owed(books: Books) -> Counter[tuple[str, str | None, About]]:
     owed.update((recipients[s], s, About.SHARE_AVAILABLE) for s in offered)
     owed.update((recipients[s], s, About.SHARE_RECALLED) for s in recalled)
     owed.update((recipients[s], s, About.SHARE_EXPIRED) for s in expired)
-    again = (row.share for row in books.rows(tables.rewraps))
+    again = (row.share for row in books.rows(tables.share_rewraps))
     owed.update((recipients[s], s, About.SHARE_REWRAPPED) for s in again)
     authorities = {row.id: row.authority for row in books.rows(tables.rfas)}
     for event in books.rows(tables.rfa_events):

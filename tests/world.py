@@ -5,6 +5,7 @@ be set, through `Running.now`.
 """
 
 import asyncio
+import atexit
 import os
 import random
 import signal
@@ -14,15 +15,16 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from gateway import keyfiles, wiring
 from gateway.client import authors, ceremony, policies, push, rfas
@@ -50,9 +52,14 @@ from gateway.exchange.rfa_acts import Check, CheckName, Crime
 from gateway.exchange.terms import SUPPORTS
 from gateway.kernel.encoding import Json
 from gateway.kernel.ids import new_id
+from gateway.keyholder import server as keyholder_server
+from gateway.keyholder.folder import VaultFile
+from gateway.keyholder.holder import Vault
 from gateway.policy import load_files
-from gateway.settings import Settings
+from gateway.settings import Settings, database_url
 from gateway.settings import read as read_settings
+from gateway.store.engine import connect as connect_database
+from gateway.store.engine import upgrade
 from gateway.web.app import make_admin, make_app
 from gateway.web.connections import listen
 from gateway.workflows.gateway import Gateway
@@ -217,10 +224,12 @@ def build_world(
     policy: Path = POLICIES,
     begins: datetime | None = None,
     days: int = ceremony.KEY_DAYS,
+    migrated: bool = False,
 ) -> World:
     """Make an instance with staff and authorities, directory and policy signed.
 
-    Its keys begin at *begins*, or now, and are good for *days*.
+    Its keys begin at *begins*, or now, and are good for *days*. *migrated*: its database has the
+    schema, which the first start would make.
     """
     port, admin = free_port(), free_port()
     config = Settings(
@@ -234,6 +243,8 @@ def build_world(
     world = World(root, config, begins, days)
     wiring.init_instance(world.instance, config, None, policy, moment=begins, days=days)
     (world.instance / "data").mkdir(exist_ok=True)
+    if migrated and database is None:
+        migrate(database_url(config, world.instance))
     for who, roles in STAFF.items():
         world.add_staff(who, *roles)
     suites = (
@@ -267,11 +278,30 @@ class Running:
         return wiring.reload_sets(self.gateway, self.world.instance, self.world.config)
 
 
+@contextmanager
+def keyholder_of(
+    world: World, clock: Callable[[], datetime], vault: Vault | None = None
+) -> Iterator[Path]:
+    """Serve the keyholder of *world* on its socket, by threads of this process; yield its folder.
+
+    Its keys are in *vault*, else in its one key file.
+    """
+    folder = world.instance / "keyholder"
+    with keyholder_server.opened(folder, vault or VaultFile.read(folder, None), clock):
+        yield folder
+
+
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[Running]:
-    """Serve *world* in this process until the block ends."""
-    with wiring.open_gateway(world.instance) as (gateway, config):
+async def running(world: World, vault: Vault | None = None) -> AsyncIterator[Running]:
+    """Serve *world* in this process until the block ends, its vault's keys in *vault* if it is given."""
+    # Until its clock can be set, it lives by the real one.
+    clock = [lambda: datetime.now(UTC)]
+    with (
+        keyholder_of(world, lambda: clock[0](), vault),
+        wiring.open_gateway(world.instance) as (gateway, config),
+    ):
         live = Running(world, gateway)
+        clock[0] = live.now
         gateway.now = live.now
         admin = make_admin(gateway, same_volume=config.same_volume)
         app = make_app(gateway, config.requests_per_minute)
@@ -523,9 +553,37 @@ POSTGRES = os.environ.get("GATEWAY_POSTGRES", "")
 """A server on which tests may make databases; without it, PostgreSQL tests are skipped."""
 
 
+def migrate(url: str) -> None:
+    """Bring the schema of an empty database up to date, as the first start does."""
+    engine = connect_database(url, writer=True)
+    upgrade(engine)
+    engine.dispose()
+
+
+@lru_cache(maxsize=1)
+def _template() -> str:
+    """Return the name of a database with the schema, from which others are made; one for each process."""
+    name = f"gateway_template_{uuid.uuid4().hex}"
+    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    with server.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    migrate(POSTGRES.rsplit("/", 1)[0] + f"/{name}")
+    atexit.register(_drop, server, name)
+    return name
+
+
+def _drop(server: Engine, name: str) -> None:
+    with server.connect() as conn:
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
 @contextmanager
-def database(kind: str) -> Iterator[str | None]:
-    """Yield the URL of a fresh database of *kind*; None for SQLite, which is a file of the instance."""
+def database(kind: str, *, migrated: bool = False) -> Iterator[str | None]:
+    """Yield the URL of a fresh database of *kind*; None for SQLite, which is a file of the instance.
+
+    It is empty, or *migrated*: then it has the schema already.
+    """
     if kind == "sqlite":
         yield None
         return
@@ -535,7 +593,8 @@ def database(kind: str) -> Iterator[str | None]:
     server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
     try:
         with server.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name}"))
+            like = f" TEMPLATE {_template()}" if migrated else ""
+            conn.execute(text(f"CREATE DATABASE {name}{like}"))
         yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
         with server.connect() as conn:
             conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -9,6 +9,7 @@ from gateway.cli import (
     endpoint,
     facts,
     history,
+    keyholder,
     keylife,
     ledger,
     matching,
@@ -18,6 +19,7 @@ from gateway.cli import (
     setup,
     share,
     team,
+    vault,
     withheld,
 )
 from gateway.cli.demo.command import demo
@@ -56,4 +58,6 @@ app.add_typer(setup.keys, name="keys")
 app.add_typer(database.app, name="database")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keyholder.app, name="keyholder")
+app.add_typer(vault.app, name="vault")
 app.command()(demo)

@@ -16,14 +16,25 @@ from gateway.envelope import Suite
 from gateway.exchange.directory import Root, make_set, open_set
 from gateway.exchange.parse import decode, plain
 from gateway.exchange.parties import Key, Kind, Member, Party, Role, Status, Use
+from gateway.exchange.rewraps import epoch_of
+from gateway.exchange.vault_statement import PublicEpoch, VaultStatement
 from gateway.kernel.encoding import b64url, canonical_json
 from gateway.kernel.errors import ConflictError, MalformedError, NotFoundError
 from gateway.kernel.ids import new_id
 from gateway.kernel.signing import Signer
-from gateway.kernel.time import spell
+from gateway.kernel.time import instant, spell
 
 KEY_DAYS = 2 * 365
 SET_DAYS = 90
+SIGNER_DAYS = 10 * 365
+"""A keyholder's key for re-wrap records lasts: it comes into use at ceremonies alone."""
+
+GRACE_DAYS = 92
+"""For how long after its end deposits still go to a vault epoch, if nobody has rotated."""
+
+KEYHOLDER = "keyholder"
+"""The name of the service that the mechanism's keyholder stands as in the directory."""
+
 _ALGORITHM = {Suite.PQ: "mlkem768x25519", Suite.CLASSIC: "x25519"}
 
 
@@ -219,3 +230,72 @@ def sign_set(
         os.fsync(file.fileno())
     temporary.replace(path)
     return number
+
+
+def enter_vault(folder: Path, statement: VaultStatement, now: datetime) -> Member:
+    """Enter what a keyholder says of itself as a service of the mechanism; return that service.
+
+    Each epoch that is not destroyed gets a vault key: active from its begin until a while after its end,
+    so that a late rotation stops nothing. Vault keys that are not the keyholder's are retired; a revoked
+    one stays revoked. Sign the set to put it into force.
+    """
+    party = find_party(folder, "mechanism")
+    old = next((member for member in party.members if member.name == KEYHOLDER), None)
+    known = {key.public: key for member in party.members for key in member.keys}
+    keys = [_vault_key(epoch, known.get(epoch.recipient)) for epoch in statement.epochs]
+    signer = known.get(statement.signer) or public_key(
+        Use.REWRAP, "Ed25519", statement.signer, now, SIGNER_DAYS
+    )
+    entered = (*(key for key in keys if key is not None), signer)
+    before = [key for key in old.keys if key.use is Use.REWRAP and key != signer] if old else []
+    retired = tuple(_retired(key) for key in before)
+    made = Member(old.id if old else new_id("svc"), KEYHOLDER, (), (*entered, *retired))
+    theirs = {key.public for key in made.keys}
+    others = tuple(
+        replace(member, keys=tuple(_retire_vault(k) for k in member.keys if k.public not in theirs))
+        for member in party.members
+        if member != old
+    )
+    write_party(folder, replace(party, members=(*others, made)))
+    return made
+
+
+def _vault_key(epoch: PublicEpoch, known: Key | None) -> Key | None:
+    if epoch.standing == "destroyed":
+        return None
+    status = Status.RETIRED if epoch.standing == "retired" else Status.ACTIVE
+    if known is not None and known.status is Status.REVOKED:
+        status = Status.REVOKED
+    end = spell(instant(epoch.ends) + timedelta(days=GRACE_DAYS))
+    return Key(Use.VAULT, _ALGORITHM[Suite.PQ], epoch.recipient, status, epoch.begins, end)
+
+
+def _retire_vault(key: Key) -> Key:
+    return _retired(key) if key.use is Use.VAULT and key.status is Status.ACTIVE else key
+
+
+def _retired(key: Key) -> Key:
+    return key if key.status is Status.REVOKED else replace(key, status=Status.RETIRED)
+
+
+def leave_vault(folder: Path, epoch: str) -> str:
+    """Mark a vault epoch, named by its id or a beginning of it, as one that all items are to leave.
+
+    Returns its id. Raises NotFoundError unless just one begins so, ConflictError if no other is active.
+    """
+    party = find_party(folder, "mechanism")
+    every = [key for member in party.members for key in member.keys if key.use is Use.VAULT]
+    found = [key for key in every if epoch and epoch_of(key.public).startswith(epoch)]
+    if len(found) != 1:
+        raise NotFoundError(
+            f"{len(found)} vault epochs begin with {epoch}: see gateway vault status"
+        )
+    if not any(key.status is Status.ACTIVE for key in every if key != found[0]):
+        raise ConflictError("no other vault epoch is active: rotate first, and enter the new one")
+    gone = replace(found[0], status=Status.REVOKED)
+    members = tuple(
+        replace(member, keys=tuple(gone if key == found[0] else key for key in member.keys))
+        for member in party.members
+    )
+    write_party(folder, replace(party, members=members))
+    return epoch_of(gone.public)

@@ -26,7 +26,7 @@ from gateway.exchange.manifest import (
     Inner,
     Manifest,
     OpenItem,
-    Rewrap,
+    Rewrapped,
     SealedItem,
     check_inner_digest,
     check_rewrap,
@@ -186,7 +186,7 @@ async def _manifest(session: Session, directory: Directory, share: str) -> tuple
 
 
 async def check_evidence(
-    session: Session, share: str, manifest: str, rewrap: Rewrap | UnsetType = UNSET
+    session: Session, share: str, manifest: str, rewrap: Rewrapped | UnsetType = UNSET
 ) -> int:
     """Check that the release of this very manifest stands in the ledger; return its index.
 
@@ -203,10 +203,10 @@ async def check_evidence(
     check_openings(leaf, openings)
     said = {slot: opening.value for slot, opening in openings.items()}
     content: dict[str, Json] = {"manifest": manifest}
-    if isinstance(rewrap, Rewrap):
+    if isinstance(rewrap, Rewrapped):
         content |= {"replaces": rewrap.replaces, "rewrap": rewrap.n}
     expected: dict[Slot, Json] = {
-        Slot.KIND: "share.rewrapped" if isinstance(rewrap, Rewrap) else "share.available",
+        Slot.KIND: "share.rewrapped" if isinstance(rewrap, Rewrapped) else "share.available",
         Slot.SUBJECT: share,
         Slot.RECIPIENT: session.folder.profile.party,
         Slot.CONTENT: content,

@@ -69,6 +69,7 @@ class Kind(StrEnum):
     KEY_CONFIRMED = "key.confirmed"
     SHARE_REWRAPPED = "share.rewrapped"
     HEADER_DELETED = "header.deleted"
+    VAULT_REWRAPPED = "vault.rewrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,17 @@ class Entry:
         }
         return {slot: value for slot, value in found.items() if value is not None}
 
+
+SHOWN = frozenset(
+    {
+        Kind.ITEM_DEPOSITED,
+        Kind.SHARE_PROPOSED,
+        Kind.SHARE_APPROVED,
+        Kind.SHARE_RELEASED,
+        Kind.SHARE_RECALLED,
+    }
+)
+"""The entries that are found again by the order they record, to be shown to the keyholder."""
 
 RECIPIENT_SLOTS = frozenset(
     {Slot.KIND, Slot.TIME, Slot.SUBJECT, Slot.RECIPIENT, Slot.OUTCOME, Slot.CONTENT}

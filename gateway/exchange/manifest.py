@@ -39,7 +39,7 @@ class SealedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("sizes are not negative")
 
 
-class Rewrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Rewrapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """That a share was wrapped anew: for the *n*th time, at what time, in place of which manifest."""
 
     n: int
@@ -72,12 +72,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: tuple[SealedItem, ...]
     inner: str
     expires: str | msgspec.UnsetType = msgspec.UNSET
-    rewrap: Rewrap | msgspec.UnsetType = msgspec.UNSET
+    rewrap: Rewrapped | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def sequence(self) -> int:
         """How often the share was wrapped anew when this manifest was made."""
-        return self.rewrap.n if isinstance(self.rewrap, Rewrap) else 0
+        return self.rewrap.n if isinstance(self.rewrap, Rewrapped) else 0
 
     def __post_init__(self) -> None:
         try:

@@ -23,8 +23,9 @@ class Use(StrEnum):
     CHECKPOINT = "checkpoint"
     ENVELOPE = "envelope"  # an age recipient
     POLICY = "policy"  # an author's part of a policy set's signature
-    VAULT = "vault"  # the age recipient of the vault's present epoch
+    VAULT = "vault"  # the age recipient of one epoch of the vault
     DIRECTORY = "directory"  # a custodian's part of the directory's signature
+    REWRAP = "rewrap"  # the keyholder's records of file keys wrapped to another vault epoch
 
 
 class Status(StrEnum):

@@ -14,6 +14,7 @@ never content, keys, tokens, paths or another party. HTTP status and exit code a
     │   └── TermsUnsignedError  an officer of the recipient has to sign the terms first
     ├── RateLimitedError    wait, then try again
     ├── UnavailableError    nothing was done; try again later
+    │   └── LockedError         the keyholder is away or locked; what was ordered is finished later
     └── QuarantinedError    the ledger is behind what it once published; a person must decide
 """
 
@@ -75,6 +76,10 @@ class UnavailableError(GatewayError):
     def __init__(self, message: str, *, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class LockedError(UnavailableError):
+    """The keyholder cannot wrap now: it is away, or its custodians must unlock it first."""
 
 
 class QuarantinedError(GatewayError):

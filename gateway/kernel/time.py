@@ -10,6 +10,7 @@ from functools import lru_cache
 from gateway.kernel.errors import MalformedError
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_EXACT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -32,7 +33,18 @@ def spell(moment: datetime) -> str:
 
 def exact(moment: datetime) -> str:
     """Write an aware *moment* in UTC with microseconds: the exact time that ledger slots commit to."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).strftime(_EXACT)
+
+
+def exact_instant(text: str) -> datetime:
+    """Read what `exact` writes; no other spelling is taken. Raises MalformedError."""
+    try:
+        moment = datetime.strptime(text, _EXACT).replace(tzinfo=UTC)
+    except ValueError:
+        raise MalformedError("expected a time with microseconds") from None
+    if exact(moment) != text:
+        raise MalformedError("expected a time with microseconds")
+    return moment
 
 
 def unix(moment: datetime) -> int:

@@ -1,6 +1,6 @@
 """Disclosure policy as data: YAML rules over a closed vocabulary, three-valued, default deny."""
 
-from gateway.policy.alone import Denial, denied_alone
+from gateway.policy.alone import Denial, denied_alone, denied_together
 from gateway.policy.applied import Applied, apply, as_recorded, facts_of
 from gateway.policy.cases import Case, Expectation, Result, differences, read_cases, run
 from gateway.policy.clearances import Clearance, missing
@@ -96,6 +96,7 @@ __all__ = [
     "check_invariants",
     "decide_all",
     "denied_alone",
+    "denied_together",
     "differences",
     "explain",
     "explain_to_recipient",

@@ -25,7 +25,8 @@ class Denial:
 def denied_alone(applied: Applied) -> dict[int, Denial]:
     """Return the items, by position, that a share of each alone would be denied for. Pure.
 
-    What is denied only together with others, such as too many at once, is not among them.
+    What is denied only together with others, such as too many at once, is not among them: if that is
+    so of all of a denied share, see `denied_together`.
     """
     found: dict[int, Denial] = {}
     for n, decision in enumerate(applied.single):
@@ -34,6 +35,11 @@ def denied_alone(applied: Applied) -> dict[int, Denial]:
         if decision.outcome is Outcome.DENY or bitten:
             found[n] = _denial(applied, decision, bitten)
     return found
+
+
+def denied_together(applied: Applied) -> Denial:
+    """Return why a share is denied of which no item would be denied alone: it keeps back every one. Pure."""
+    return _denial(applied, applied.decision, applied.unmet)
 
 
 def _of_one(known: Circumstances, n: int) -> Circumstances:

@@ -125,7 +125,8 @@ def checkpoint(conn: Connection, size: int | None = None) -> bytes | None:
     return note
 
 
-def _get_tile(conn: Connection, level: int, n: int) -> bytes:
+def tile(conn: Connection, level: int, n: int) -> bytes:
+    """Return tile (level, n), the rightmost as far as it goes."""
     full = conn.execute(select(tiles.c.data).where(tiles.c.level == level, tiles.c.n == n)).scalar()
     if full is not None:
         return bytes(full)
@@ -138,17 +139,17 @@ def _get_tile(conn: Connection, level: int, n: int) -> bytes:
 
 def inclusion(conn: Connection, index: int, size: int) -> list[bytes]:
     """Return the path of entry *index* in the first *size* entries."""
-    return inclusion_path(index, size, lambda level, n: _get_tile(conn, level, n))
+    return inclusion_path(index, size, lambda level, n: tile(conn, level, n))
 
 
 def consistency(conn: Connection, old: int, new: int) -> list[bytes]:
     """Return the proof that the first *old* entries begin the first *new*."""
-    return consistency_path(old, new, lambda level, n: _get_tile(conn, level, n))
+    return consistency_path(old, new, lambda level, n: tile(conn, level, n))
 
 
 def root_at(conn: Connection, size: int) -> bytes:
     """Return the root of the first *size* entries."""
-    return root_of(size, lambda level, n: _get_tile(conn, level, n))
+    return root_of(size, lambda level, n: tile(conn, level, n))
 
 
 def entry(conn: Connection, eid: str) -> Row:

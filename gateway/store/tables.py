@@ -549,8 +549,8 @@ wrappings = Table(
     _id("item"),
     _at(),
 )
-rewraps = Table(
-    "rewraps",
+share_rewraps = Table(
+    "share_rewraps",
     metadata,
     _id("share", ForeignKey("shares.id"), primary_key=True),
     _seq(),
@@ -573,11 +573,52 @@ header_deletions = Table(
 Index("ix_key_challenges_key", key_challenges.c.key)
 Index("ix_wrappings_share", wrappings.c.share)
 
+# --- the vault ----------------------------------------------------------------------------------
+vault_epochs = Table(
+    "vault_epochs",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _digest("epoch"),
+)
+rewraps = Table(
+    "rewraps",
+    metadata,
+    _id("item", ForeignKey("items.id"), primary_key=True),
+    _int("n", pk=True),
+    _blob("header", nullable=True),
+    _digest("digest"),
+    _digest("epoch"),
+    _blob("record"),
+    _id("entry"),
+    _at(),
+)
+Index("ix_vault_epochs_epoch", vault_epochs.c.epoch)
+Index("ix_rewraps_epoch", rewraps.c.epoch)
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
 Index("ix_releases_recipient", releases.c.recipient, releases.c.reference)
 Index("ix_servings_share", servings.c.share)
+order_entries = Table(
+    "order_entries",
+    metadata,
+    _digest("order_digest", ForeignKey("orders.digest"), primary_key=True),
+    _word("kind", pk=True),
+    _id("entry"),
+)
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("directory_sets.number"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _id("entry"),
+)
+Index("ix_order_entries_kind", order_entries.c.kind)
 Index("ix_clearances_share", clearances.c.share)
 Index("ix_package_items_item", package_items.c.item)
 Index("ix_packages_rfa", packages.c.rfa)
@@ -655,8 +696,12 @@ APPEND_ONLY = (
     "key_proofs",
     "key_confirmations",
     "wrappings",
-    "rewraps",
+    "share_rewraps",
     "header_deletions",
+    "vault_epochs",
+    "rewraps",
+    "order_entries",
+    "directory_entries",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

@@ -47,7 +47,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What an upload became: an item, once its depositor has vouched for it."""
+    """What an upload became: an item, once its depositor has vouched for it.
+
+    *epoch* is the vault epoch that it is sealed to, as it is made.
+    """
 
     item: str
     upload: str
@@ -60,6 +63,7 @@ class Sealed:
     body: str
     vault_header: bytes
     vault_digest: str
+    epoch: str = ""
 
 
 def open_one(conn: Connection, act: OpenUpload, actor: str, secrets: bytes, at: datetime) -> None:

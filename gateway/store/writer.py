@@ -19,12 +19,12 @@ import structlog
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
-from gateway.exchange.entries import RECIPIENT_SLOTS, Entry
+from gateway.exchange.entries import RECIPIENT_SLOTS, SHOWN, Entry
 from gateway.kernel.errors import QuarantinedError, UnavailableError
 from gateway.kernel.ids import id_bytes, new_id
 from gateway.kernel.signing import Signer
 from gateway.ledger import Checkpoint, Edge, commit, encode_openings, new_key, only, seal
-from gateway.store import ledger
+from gateway.store import ledger, shown
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -61,6 +61,8 @@ class Transaction:
         leaf, openings = commit(id_bytes(eid, "ent"), hour, entry.values())
         self.leaves.append((eid, leaf))
         self._seal(eid, MECHANISM, encode_openings(openings))
+        if entry.order is not None and entry.kind in SHOWN:
+            shown.keep_order(self.conn, entry.order, entry.kind, eid)
         if entry.recipient is not None:
             self._seal(eid, entry.recipient, encode_openings(only(openings, RECIPIENT_SLOTS)))
         return eid

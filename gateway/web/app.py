@@ -1,7 +1,6 @@
 """The HTTP server: the public application, and the admin one on a port of its own."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from gateway.web.api import (
 )
 from gateway.web.auth import EXECUTOR, GATEWAY, READERS, REFUSALS, SMALL_RANGES
 from gateway.web.limits import LIMITS, REQUESTS, Allowance, Limits
-from gateway.web.openapi.document import document
+from gateway.web.openapi.document import spelled
 from gateway.web.polls import BELL, Bell
 from gateway.web.problems import Handler, problems
 from gateway.web.threads import Threads
@@ -75,7 +74,7 @@ def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Appli
         about,
     ):
         app.add_routes(module.routes)
-    app[about.DOCUMENT] = json.dumps(document(routes_of(app)), ensure_ascii=False).encode()
+    app[about.DOCUMENT] = spelled(tuple(routes_of(app)))
     app.cleanup_ctx.append(_running)
     # Nobody is told which versions run here, not even where aiohttp answers before any code of ours.
     web_response.SERVER_SOFTWARE = "gateway"  # type: ignore[attr-defined]
@@ -161,6 +160,8 @@ async def _readyz(request: web.Request) -> web.Response:
         if bad
     ]
     warnings = [f"release of {share} is stuck: {why}" for share, why in gateway.stuck.items()]
+    if gateway.keyholder_trouble is not None:
+        warnings.append(f"keyholder: {gateway.keyholder_trouble}")
     warnings += [
         f"what lies in the folder is not in force: {why}" for why in gateway.refused.values()
     ]

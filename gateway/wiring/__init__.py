@@ -10,8 +10,10 @@ from gateway.wiring.database import (
     upgrade_database,
 )
 from gateway.wiring.instance import accept_head, init_instance, packaged, place_of
+from gateway.wiring.keyholder import trust_of
 from gateway.wiring.serve import caps_of, serve
 from gateway.wiring.sets import load_directory, load_policy, load_root, policy_files, reload_sets
+from gateway.wiring.vault import rotate_vault, vault_standing
 
 __all__ = [
     "Report",
@@ -33,6 +35,9 @@ __all__ = [
     "policy_files",
     "publish_head",
     "reload_sets",
+    "rotate_vault",
     "serve",
+    "trust_of",
     "upgrade_database",
+    "vault_standing",
 ]

@@ -14,7 +14,7 @@ from gateway import keyfiles, settings, telemetry
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.kernel.errors import UnavailableError
 from gateway.kernel.time import unix
-from gateway.keyholder.vault import Keyholder
+from gateway.keyholder.client import Keyholder
 from gateway.policy import Register
 from gateway.settings import Settings
 from gateway.store import grants, ledger, postgres, sets, uploads
@@ -25,8 +25,9 @@ from gateway.store.place import Place, only_server
 from gateway.store.replay import FileReplay, PostgresReplay, Replay
 from gateway.store.writer import Log, Writer
 from gateway.wiring.clock import now, passphrase
+from gateway.wiring.keyholder import socket_of
 from gateway.wiring.sets import load_directory, load_root, reload_sets
-from gateway.workflows import prepare, pull
+from gateway.workflows import prepare, proofs, pull
 from gateway.workflows.gateway import Gateway, Sets
 
 _log = structlog.get_logger()
@@ -34,9 +35,11 @@ _log = structlog.get_logger()
 
 @contextmanager
 def open_gateway(
-    instance: Path, clock: Callable[[], datetime] = now
+    instance: Path, clock: Callable[[], datetime] = now, *, patience: float = 0.0
 ) -> Iterator[tuple[Gateway, Settings]]:
     """Build the gateway of an instance, which lives by *clock*, and close everything afterwards.
+
+    A keyholder that is being started is waited for, *patience* seconds, once it is needed.
 
     Raises UnavailableError if another server runs on the database, or it is not fit for evidence.
     """
@@ -53,7 +56,9 @@ def open_gateway(
             postgres.check_server(reading)
             place = stack.enter_context(only_server(writing, displaced.set))
             _prepare(writing, place)
-            gateway = _build(instance, config, stack, (writing, reading), displaced, clock)
+            gateway = _build(
+                instance, config, stack, (writing, reading), displaced, clock, patience
+            )
         yield gateway, config
 
 
@@ -78,6 +83,7 @@ def _build(
     engines: tuple[Engine, Engine],
     displaced: threading.Event,
     clock: Callable[[], datetime],
+    patience: float,
 ) -> Gateway:
     (writing, reading), secrets, phrase = engines, instance / config.secrets, passphrase()
     log = Log(
@@ -92,7 +98,6 @@ def _build(
     stack.callback(single.dispose)
     replay = _replay(single, clock())
     stack.callback(replay.close)
-    vault = keyfiles.read_identity(secrets / "vault.key", phrase)
     root, directory, data = _accepted_directory(reading, instance / config.directory)
     gateway = Gateway(
         engine=reading,
@@ -100,8 +105,7 @@ def _build(
         writer=writer,
         blobs=LocalBlobs(instance / config.blobs),
         replay=replay,
-        keyholder=Keyholder([vault], config.audience),
-        vault=vault.recipient,
+        keyholder=Keyholder(socket_of(instance, config), patience),
         log=log,
         manifest_signer=keyfiles.read_signer(secrets / "manifest.key", phrase),
         upload_key=keyfiles.read_symmetric(secrets / "upload.key", phrase),
@@ -150,6 +154,7 @@ def _gate(gateway: Gateway, instance: Path, config: Settings) -> None:
         _log.error("quarantined", reason=gateway.quarantine)
         return
     reload_sets(gateway, instance, config)
+    proofs.index_old(gateway)
     finished, closed = prepare.finish_all(gateway), pull.close_open_servings(gateway)
     swept = _sweep(gateway)
     _log.info("recovered", releases_finished=finished, ranges_closed=closed, blobs_swept=swept)

@@ -7,7 +7,6 @@ from pathlib import Path
 from gateway import keyfiles, settings
 from gateway.client import authors, ceremony
 from gateway.client.profile import KeyFolder
-from gateway.envelope import Suite
 from gateway.exchange import tokens
 from gateway.exchange.acts import AcceptHead, Order
 from gateway.exchange.parse import plain
@@ -22,6 +21,7 @@ from gateway.store import ledger
 from gateway.store.headcopy import HeadCopy
 from gateway.wiring.build import copy_head, open_gateway
 from gateway.wiring.clock import now, passphrase
+from gateway.wiring.keyholder import make_keyholder
 from gateway.workflows import accept
 from gateway.workflows.gateway import Answer, Signed
 
@@ -56,7 +56,6 @@ def init_instance(
     secrets, begin = instance / config.secrets, moment or now()
     manifest = keyfiles.make_signer(secrets / "manifest.key", phrase)
     checkpoint = keyfiles.make_signer(secrets / "checkpoint.key", phrase)
-    vault = keyfiles.make_identity(secrets / "vault.key", Suite.PQ, phrase)
     for name in ("upload.key", "audience.key"):
         keyfiles.make_symmetric(secrets / name, phrase)
     names = [f"directory-{n}.key" for n in range(1, custodians + 1)]
@@ -66,6 +65,8 @@ def init_instance(
     ]
     folder = instance / config.directory
     ceremony.write_root(folder, roots, threshold, begin)
+    root = (folder / "root.json").read_bytes()
+    vault = make_keyholder(instance, config, checkpoint.public_key, root, phrase)
     keys = (
         ceremony.public_key(Use.MANIFEST, "Ed25519", b64url(manifest.public_key), begin, days),
         ceremony.public_key(Use.CHECKPOINT, "Ed25519", b64url(checkpoint.public_key), begin, days),

@@ -14,7 +14,7 @@ from gateway.kernel.encoding import Json
 from gateway.kernel.errors import GatewayError, MalformedError, UnavailableError
 from gateway.policy import PolicySet, Register, load_files
 from gateway.settings import Settings
-from gateway.store import envelope_keys, sets
+from gateway.store import envelope_keys, sets, shown
 from gateway.store.writer import Transaction
 from gateway.workflows import revoked, suspend
 from gateway.workflows.gateway import Gateway
@@ -121,7 +121,8 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
             if latest is None:
                 envelope_keys.introduce_founding(tx.conn, directory, at)
             content: Json = {"number": directory.number, "digest": directory.digest}
-            tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
+            entry = tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
+            shown.keep_directory(tx.conn, directory.number, entry)
 
         gateway.writer.run(job)
     elif (directory.number, data) != latest:

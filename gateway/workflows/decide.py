@@ -12,7 +12,7 @@ from gateway.exchange.parties import Party
 from gateway.exchange.rfas import State as RfaState
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import ForbiddenError, NotFoundError, UnavailableError
-from gateway.keyholder.vault import envelope_keys
+from gateway.keyholder.judge import envelope_keys
 from gateway.policy import (
     WATERMARK,
     Applied,

@@ -12,6 +12,7 @@ from gateway.envelope import CHUNK, Body, body_size, new_file_key, new_nonce, wr
 from gateway.exchange.acts import MAX_PARTS, Complete, Deposit, OpenUpload, act_of
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parse import plain
+from gateway.exchange.rewraps import epoch_of
 from gateway.kernel.encoding import digest_of, hex_sha256
 from gateway.kernel.errors import (
     ConflictError,
@@ -22,7 +23,7 @@ from gateway.kernel.errors import (
 )
 from gateway.kernel.ids import new_id
 from gateway.ledger import seal, unseal
-from gateway.store import uploads
+from gateway.store import uploads, vaults
 from gateway.store.uploads import Part, Sealed, State, Upload
 from gateway.store.writer import Transaction
 from gateway.workflows.gateway import (
@@ -220,6 +221,7 @@ def _keep(
         raise ConflictError("the upload is complete already, with other statements")
     uploads.set_state(tx.conn, act.upload, State.COMPLETE)
     uploads.seal(tx.conn, made, act, signed.order.digest, gateway.now())
+    vaults.sealed_to(tx.conn, made.item, made.epoch)
     return {
         "item": made.item,
         "vault_header": made.vault_digest,
@@ -251,7 +253,8 @@ def _seal_upload(gateway: Gateway, signed: Signed, act: Complete) -> Sealed | No
     plain_digest, sealed_digest = _digests(gateway, upload, parts)
     if plain_digest != act.particulars.sha256:
         raise VerificationError("the whole that arrived is not what was stated")
-    header = wrap(unseal(upload.secrets, gateway.upload_key)[:16], [gateway.vault])
+    vault = gateway.vault(gateway.now())
+    header = wrap(unseal(upload.secrets, gateway.upload_key)[:16], [vault])
     return Sealed(
         item=new_id("itm"),
         upload=upload.id,
@@ -264,6 +267,7 @@ def _seal_upload(gateway: Gateway, signed: Signed, act: Complete) -> Sealed | No
         body=sealed_digest,
         vault_header=header,
         vault_digest=hex_sha256(header),
+        epoch=epoch_of(str(vault)),
     )
 
 

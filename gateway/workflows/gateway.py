@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from gateway import telemetry
-from gateway.envelope import Recipient
+from gateway.envelope import Recipient, parse_recipient
 from gateway.exchange.acts import Act, Order, act_of, check_rights
 from gateway.exchange.directory import Actor, Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
 from gateway.exchange.parties import Kind as PartyKind
+from gateway.exchange.rewraps import active_vault
 from gateway.exchange.tokens import LEEWAY, Claims
 from gateway.kernel.encoding import Json, canonical_json, parse_json
 from gateway.kernel.errors import (
@@ -28,7 +29,7 @@ from gateway.kernel.errors import (
     UnavailableError,
 )
 from gateway.kernel.signing import Signer
-from gateway.keyholder.vault import Keyholder
+from gateway.keyholder.client import Keyholder
 from gateway.ledger import Verifier
 from gateway.policy import PolicySet, Register
 from gateway.store import orders, sets
@@ -101,7 +102,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished at start; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished; *waiting* are those of them that wait for the keyholder; *keyholder_trouble* says why it could not be shown what it has not seen; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
     """
 
     engine: Engine
@@ -110,7 +111,6 @@ class Gateway:
     blobs: LocalBlobs
     replay: Replay
     keyholder: Keyholder
-    vault: Recipient
     log: Log
     manifest_signer: Signer
     upload_key: bytes
@@ -128,6 +128,8 @@ class Gateway:
     dates: Dates = field(default_factory=Dates)
     stopped: set[str] = field(default_factory=set)
     stuck: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    keyholder_trouble: str | None = None
     underway: set[tuple[str, str]] = field(default_factory=set)
     settled: threading.Condition = field(default_factory=threading.Condition)
     owed: dict[tuple[str, str], Callable[[Transaction], None]] = field(default_factory=dict)
@@ -141,6 +143,10 @@ class Gateway:
     def verifier(self) -> Verifier:
         """The log's public key."""
         return Verifier(self.log.origin, self.log.signer.public_key)
+
+    def vault(self, now: datetime) -> Recipient:
+        """Return the vault's recipient that deposits are sealed to. Raises UnavailableError."""
+        return _recipient(active_vault(self.sets.directory, now).public)
 
     def lock(self, name: str) -> threading.Lock:
         """Return the lock of one upload or share: its workflows run one after another."""
@@ -185,6 +191,11 @@ class Gateway:
         if data is None:
             raise NotFoundError("no directory set of this number was in force")
         return _opened(data, self.sets.root)
+
+
+@lru_cache(maxsize=8)  # to spell one out takes longer than to wrap to it
+def _recipient(text: str) -> Recipient:
+    return parse_recipient(text)
 
 
 @lru_cache(maxsize=8)  # every release judges its orders by such sets, and to verify one takes 10 ms

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -13,6 +14,7 @@ from gateway.exchange.messages import About
 from gateway.exchange.shares import State, Step
 from gateway.kernel.errors import (
     GatewayError,
+    LockedError,
 )
 from gateway.store import shares
 from gateway.store.shares import Header, KeptManifest
@@ -21,6 +23,7 @@ from gateway.workflows.gateway import (
     Gateway,
 )
 from gateway.workflows.post import tell
+from gateway.workflows.proofs import inform
 from gateway.workflows.wrapping import Material, read_material, sign_share, wrap_share
 
 
@@ -30,10 +33,27 @@ def finish(gateway: Gateway, share_id: str) -> None:
         with gateway.engine.connect() as conn:
             state = shares.get(conn, share_id).state
         if state is State.RELEASED:
-            _prepare(gateway, share_id)
+            try:
+                _prepare(gateway, share_id)
+            except GatewayError as error:
+                gateway.stuck[share_id] = str(error)
+                if isinstance(error, LockedError):
+                    gateway.waiting.add(share_id)
+                raise
         if state in (State.RELEASED, State.PREPARED):
             _offer(gateway, share_id)
         gateway.stuck.pop(share_id, None)
+        gateway.waiting.discard(share_id)
+
+
+def finish_waiting(gateway: Gateway) -> int:
+    """Finish the releases that wait for the keyholder, if it is there again; return how many."""
+    if not gateway.waiting:
+        return 0
+    with suppress(LockedError):
+        inform(gateway)
+        return finish_all(gateway)
+    return 0
 
 
 def finish_all(gateway: Gateway) -> int:

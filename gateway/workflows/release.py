@@ -1,5 +1,7 @@
 """Release and recall: a person's order, logged before anything comes of it."""
 
+from contextlib import suppress
+
 from sqlalchemy import Connection
 
 from gateway.exchange.acts import (
@@ -11,6 +13,7 @@ from gateway.exchange.messages import About
 from gateway.exchange.shares import State, Step
 from gateway.kernel.errors import (
     ForbiddenError,
+    LockedError,
     MalformedError,
     VerificationError,
 )
@@ -31,6 +34,7 @@ from gateway.workflows.gateway import (
 from gateway.workflows.introduced import usable
 from gateway.workflows.post import tell
 from gateway.workflows.prepare import finish
+from gateway.workflows.proofs import keep_informed
 from gateway.workflows.standing import (
     STEP,
     answer_about,
@@ -84,7 +88,8 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     answer = perform(gateway, signed, work)
     if answer.get("outcome") != Outcome.PERMIT.value:
         raise ForbiddenError(f"the share is not permitted any more; it is {answer.get('state')}")
-    finish(gateway, act.share)
+    with suppress(LockedError):  # it is released; what waits for the keyholder is finished later
+        finish(gateway, act.share)
     with gateway.engine.connect() as conn:
         share = shares.get(conn, act.share)
         at = withhold.occasion(conn, shares.package(conn, share.package), share.recipient)
@@ -153,4 +158,5 @@ def recall(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
 
     answer = perform(gateway, signed, work, creates="rca_" + act.share[4:])
     gateway.stopped.add(act.share)
+    keep_informed(gateway)
     return answer

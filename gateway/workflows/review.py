@@ -8,9 +8,9 @@ from gateway.exchange.parties import Role
 from gateway.exchange.shares import State
 from gateway.kernel.encoding import Json, b64url
 from gateway.kernel.errors import ConflictError, ForbiddenError, NotFoundError, VerificationError
-from gateway.keyholder.vault import envelope_keys
+from gateway.keyholder.judge import envelope_keys
 from gateway.ledger import encode_openings, open_checkpoint
-from gateway.store import ledger, rewraps, shares
+from gateway.store import ledger, share_rewraps, shares
 from gateway.store.writer import MECHANISM
 from gateway.workflows.gateway import Answer, Gateway, Signed
 from gateway.workflows.introduced import usable
@@ -78,7 +78,7 @@ def share_evidence(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     with gateway.engine.connect() as conn:
         share = visible(conn, signed, share_id)
         event = shares.event_in(conn, share.id, State.AVAILABLE)
-        row = ledger.entry(conn, rewraps.newest(conn, share.id) or event.entry)
+        row = ledger.entry(conn, share_rewraps.newest(conn, share.id) or event.entry)
         note = ledger.checkpoint(conn)
         if note is None:
             raise VerificationError("the ledger has no checkpoint")

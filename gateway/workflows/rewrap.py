@@ -1,185 +1,156 @@
-"""Wrapping an open share anew: new headers for the keys that its authority has now, the same bodies.
+"""Vault rotation: the file keys of epochs that are to be left go to the active one, in the background.
 
-Only headers and the manifest are made; both old and new are kept. It is ordered by the authority's
-endpoint or by the sharing team, and issues nothing that a pull would be refused for another reason.
+Which those are, the signed directory says: a vault key that is *revoked*. A *retired* one stays as it is,
+and is unlocked only when there is work for it. Nothing waits for a rotation: until an item's record is
+entered, its old vault header goes on serving. A crash loses at most a batch that was not entered, which
+is then made again.
 """
 
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-from sqlalchemy import Connection
+import structlog
 
-from gateway.exchange.acts import RewrapShare, act_of, check_rights
+from gateway.exchange.directory import Directory
 from gateway.exchange.entries import Entry, Kind
-from gateway.exchange.key_life import kid_digest
-from gateway.exchange.manifest import Manifest
-from gateway.exchange.messages import About
-from gateway.exchange.parse import build
-from gateway.exchange.parties import Kind as PartyKind
-from gateway.exchange.parties import Role, Status, Use
-from gateway.exchange.shares import PULLABLE
-from gateway.kernel.errors import ConflictError, ForbiddenError, MalformedError
-from gateway.kernel.signing import unverified_payload
-from gateway.keyholder.vault import envelope_keys
-from gateway.store import rewraps, shares
-from gateway.store.shares import Header, KeptManifest
+from gateway.exchange.parties import Key, Status
+from gateway.exchange.rewraps import epoch_of, first_epoch, read_rewrap
+from gateway.exchange.rewraps import vaults as vaults_of
+from gateway.kernel.encoding import hex_sha256
+from gateway.kernel.errors import GatewayError, VerificationError
+from gateway.keyholder.moving import Moved
+from gateway.keyholder.protocol import MoveItem
+from gateway.store import vaults
 from gateway.store.writer import Transaction
-from gateway.workflows import suspend
-from gateway.workflows.decide import rule
-from gateway.workflows.gateway import (
-    Answer,
-    Gateway,
-    Signed,
-    check_fresh,
-    check_writable,
-    mechanism_only,
-    perform,
-)
-from gateway.workflows.post import tell
-from gateway.workflows.pull import check_endpoint, visible
-from gateway.workflows.suspend import blocked
-from gateway.workflows.terms import given
-from gateway.workflows.wrapping import Material, read_material, sign_again, wrap_share
+from gateway.workflows.gateway import Gateway
+from gateway.workflows.proofs import inform
 
-_MEANWHILE = "keys or the share changed meanwhile: ask again"
+BATCH = 64
+"""Items of one request to the keyholder, and of one transaction."""
 
-
-def rewrap(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
-    """Have a share's headers wrapped to its authority's usable keys, if these are others by now.
-
-    Raises ConflictError if they are the same, or the share is not served for another reason than a
-    revoked key; NotFoundError to an authority that may not know of the share.
-    """
-    act = act_of(signed.order.body)
-    check_rights(signed.actor, act)
-    if not isinstance(act, RewrapShare) or act.share != share_id:
-        raise MalformedError("expected a re-wrap of this share", field="/act")
-    _check_who(gateway, signed, share_id)
-    check_writable(gateway)
-    with gateway.lock(share_id):
-        answer = _rewrap(gateway, signed, act)
-    suspend.sweep(gateway, share=share_id)
-    return answer
-
-
-def _check_who(gateway: Gateway, signed: Signed, share_id: str) -> None:
-    if signed.actor.party.kind is PartyKind.AUTHORITY:
-        check_endpoint(signed)
-        with gateway.engine.connect() as conn:
-            visible(conn, signed, share_id)
-        return
-    mechanism_only(signed.actor)
-    if not {Role.SHARER, Role.RELEASER} & {*signed.actor.member.roles}:
-        raise ForbiddenError("this act needs the role releaser, sharer")
-
-
-def _rewrap(gateway: Gateway, signed: Signed, act: RewrapShare) -> Answer:
-    now = gateway.now()
-    check_fresh(gateway, now)
-    with gateway.engine.connect() as conn:
-        done = rewraps.by_order_of(conn, act.id, signed.actor.id, signed.order.body_digest.hex())
-    if done:  # sent again: nothing is wrapped for it, its first answer is given once more
-        return perform(gateway, signed, _answered, creates=act.id)
-    made = _make(gateway, act.share, now)
-    return perform(gateway, signed, partial(_keep, gateway, signed, made, now), creates=act.id)
-
-
-def _answered(_: Transaction) -> Answer:
-    raise ConflictError(_MEANWHILE)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """What was made for a share for the *seq*th time, in place of what is *kept*."""
+class Standing:
+    """An epoch: its status in the directory, how many items are wrapped to it, how many have open work."""
 
-    material: Material
-    seq: int
-    headers: list[Header]
-    manifest: KeptManifest
-    kept: KeptManifest
+    epoch: str
+    status: str
+    items: int
+    open: int
 
 
-def _make(gateway: Gateway, share_id: str, now: datetime) -> _Made:
-    """Wrap and sign; nothing of it is kept yet. Raises ConflictError if there is nothing to be done."""
-    of = read_material(gateway, share_id)
+def standing(
+    directory: Directory, counts: Mapping[str, tuple[int, int]], now: datetime
+) -> list[Standing]:
+    """Return how the vault's epochs stand, the first to begin first; *counts* as the store has them."""
+    return [_standing(key, counts, now) for key in vaults_of(directory)]
+
+
+def _standing(key: Key, counts: Mapping[str, tuple[int, int]], now: datetime) -> Standing:
+    epoch = epoch_of(key.public)
+    ended = key.status is Status.ACTIVE and not key.in_force(now)
+    status = "not in force" if ended else key.status.value
+    return Standing(epoch, status, *counts.get(epoch, (0, 0)))
+
+
+def run(
+    gateway: Gateway,
+    stop: threading.Event | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Re-wrap what is to leave its epoch, until nothing is left or *stop* is set; return how many were.
+
+    *told* hears of each batch. What stands against it is logged, and the next call goes on from there: a
+    locked keyholder ends the run, an item whose header cannot be opened is passed over.
+    """
+    done, after = 0, ""
+    if _next(gateway, after) and not _informed(gateway):
+        return 0
+    while stop is None or not stop.is_set():
+        found = _next(gateway, after)
+        if not found:
+            break
+        after = found[-1].item
+        try:
+            count = _batch(gateway, found)
+        except GatewayError as error:
+            _log.warning("vault_rotation_waits", reason=str(error), rewrapped=done)
+            break
+        done += count
+        told(count)
+    return done
+
+
+def _informed(gateway: Gateway) -> bool:
+    """Show the keyholder the newest directory, by which it moves; tell whether it can be asked at all."""
+    try:
+        inform(gateway)
+    except GatewayError as error:
+        _log.warning("vault_rotation_waits", reason=str(error), rewrapped=0)
+        return False
+    return True
+
+
+def _next(gateway: Gateway, after: str) -> list[MoveItem]:
+    """Return the next items of epochs that are to be left, with their vault headers."""
+    directory = gateway.sets.directory
+    left = {epoch_of(key.public) for key in vaults_of(directory) if key.status is Status.REVOKED}
+    if not left or gateway.quarantine is not None:
+        return []
+    first = first_epoch(directory)
     with gateway.engine.connect() as conn:
-        check_rewrappable(gateway, conn, of, now)
-        kept, seq = shares.manifest(conn, share_id), shares.sequence(conn, share_id)
-    before = build(unverified_payload(kept.container), Manifest)
-    headers = wrap_share(gateway, of, now, seq + 1)
-    return _Made(
-        of, seq + 1, headers, sign_again(gateway, of, headers, now, before, kept.digest), kept
+        names = vaults.waiting(conn, left, first, after=after, limit=BATCH)
+        found = [(name, vaults.current(conn, name)) for name in names]
+    return [
+        MoveItem(name, one.header, one.epoch or first)
+        for name, one in found
+        if one.header is not None
+    ]
+
+
+def _batch(gateway: Gateway, items: Sequence[MoveItem]) -> int:
+    """Have a batch wrapped and enter it; one by one, if an item in it cannot be."""
+    try:
+        moved = gateway.keyholder.move(items)
+    except VerificationError as error:
+        if len(items) > 1:
+            return sum(_batch(gateway, [item]) for item in items)
+        _log.error("vault_header_not_opened", item=items[0].item, reason=str(error))
+        return 0
+    pairs = [*zip(items, moved, strict=True)]
+    return gateway.writer.run(
+        lambda tx: sum(_enter(tx, item.item, made, gateway.now()) for item, made in pairs)
     )
 
 
-def check_rewrappable(gateway: Gateway, conn: Connection, of: Material, now: datetime) -> None:
-    """Raise ConflictError unless a share may be issued now and its authority's keys are others by now."""
-    share = of.share
-    if share.state not in PULLABLE or given(conn, share).ended(now):
-        raise ConflictError(f"a share that is {share.state.value} is not wrapped anew")
-    ruling = rule(
-        gateway, conn, of.package, of.party, now, share=share.id, requester=share.proposer
-    )
-    why = blocked(gateway, conn, share, ruling, given(conn, share))
-    if why and why["cause"] != "key":
-        raise ConflictError("the share is suspended for another reason than a revoked key")
-    keys = {key for item in of.items for key in envelope_keys(of.party, item.suite, now)}
-    lacking = [i.suite for i in of.items if not envelope_keys(of.party, i.suite, now)]
-    if lacking:
-        raise ConflictError(
-            f"the authority has no {lacking[0]} key in force that was introduced: enter one first"
-        )
-    if keys == shares.keys_of(conn, share.id):
-        raise ConflictError("the share is wrapped to the keys in force already: pull it")
-
-
-def _keep(gateway: Gateway, signed: Signed, made: _Made, now: datetime, tx: Transaction) -> Answer:
-    of = made.material
-    share = shares.get(tx.conn, of.share.id)
-    if gateway.follow(tx.conn).number != of.directory.number or share.state not in PULLABLE:
-        raise ConflictError(_MEANWHILE)
-    if shares.sequence(tx.conn, share.id) != made.seq - 1:
-        raise ConflictError(_MEANWHILE)
-    check_rewrappable(gateway, tx.conn, of, now)
-    shares.keep_envelopes(tx.conn, share.id, made.headers, made.manifest, now, made.seq)
+def _enter(tx: Transaction, item: str, made: Moved, now: datetime) -> bool:
+    """Enter one re-wrap, unless the header was destroyed or replaced meanwhile."""
+    record = read_rewrap(made.record)
+    current = vaults.current(tx.conn, item)
+    if current.header is None or current.digest != record.old:
+        return False
+    content = {"old": record.old, "new": record.new, "before": record.before, "after": record.after}
     entry = tx.record(
         Entry(
-            kind=Kind.SHARE_REWRAPPED,
+            kind=Kind.VAULT_REWRAPPED,
             at=now,
-            actor=signed.actor.id,
-            order=signed.order.digest,
-            subject=share.id,
-            recipient=share.recipient,
-            content={
-                "manifest": made.manifest.digest,
-                "replaces": made.kept.digest,
-                "rewrap": made.seq,
-            },
+            subject=item,
+            items=(item,),
+            content={"record": hex_sha256(made.record), **content},
         )
     )
-    rewraps.keep(tx.conn, share.id, made.seq, entry, signed.actor.id, signed.order.digest, now)
-    tell(gateway, tx, share.recipient, About.SHARE_REWRAPPED, now, share=share.id)
-    return {
-        "share": share.id,
-        "state": share.state.value,
-        "manifest": made.manifest.digest,
-        "rewrap": made.seq,
-        "entry": entry,
-    }
-
-
-def due(gateway: Gateway, authority: str) -> Answer:
-    """Return the open shares of an authority that are wrapped to other keys than it has now."""
-    now = gateway.now()
-    with gateway.engine.connect() as conn:
-        directory = gateway.follow(conn)
-        party = directory.party(authority)
-        states = [state.value for state in PULLABLE]
-        good = {
-            kid_digest(key.kid) for key in party.keys(Use.ENVELOPE, now, Status.ACTIVE, Status.NEXT)
-        }
-        wrapped = rewraps.wrapped_to(conn, party.id, states)
-    # One key of several is missing: it may be a new one. That it is not introduced, the order will say.
-    found = sorted(share for share, keys in wrapped.items() if keys != good)
-    return {"authority": party.id, "shares": [*found]}
+    vaults.keep(
+        tx.conn,
+        item,
+        header=made.header,
+        digest=record.new,
+        epoch=record.after,
+        record=made.record,
+        entry=entry,
+        at=now,
+    )
+    return True

@@ -14,6 +14,7 @@ from gateway.store import orders
 from gateway.store.writer import Transaction
 from gateway.workflows import deposit, prepare, pull, suspend
 from gateway.workflows.gateway import Gateway
+from gateway.workflows.proofs import keep_informed
 
 
 def every_minute(gateway: Gateway) -> None:
@@ -33,6 +34,8 @@ def every_minute(gateway: Gateway) -> None:
     gateway.unauthenticated -= count
     deposit.give_up_stale(gateway)
     suspend.expire(gateway)
+    keep_informed(gateway)
+    prepare.finish_waiting(gateway)
     if gateway.swept != now.date():
         suspend.sweep(gateway, dated=True)
         gateway.swept = now.date()
@@ -52,3 +55,4 @@ def keep_place(gateway: Gateway) -> None:
     if gateway.recovered < connections:
         prepare.finish_all(gateway)
         gateway.recovered = connections
+    prepare.finish_waiting(gateway)

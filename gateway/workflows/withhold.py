@@ -17,7 +17,7 @@ from gateway.exchange.withheld_acts import Cause, Finding
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import NotFoundError
 from gateway.kernel.ids import new_id
-from gateway.policy import Denial, Outcome, denied_alone
+from gateway.policy import Denial, Outcome, denied_alone, denied_together
 from gateway.store import derivatives, offers, rfas, withheld
 from gateway.store.offers import Occasion
 from gateway.store.rfas import Rfa
@@ -70,12 +70,19 @@ def denied(
     signed: Signed | None,
     now: datetime,
 ) -> None:
-    """Record the items of a share that would be denied even alone, if the share is denied."""
+    """Record the items that a denied share keeps back.
+
+    They are those that would be denied even alone; if there are none, all of them, since then it is
+    their being together that is denied.
+    """
     if ruling.outcome is not Outcome.DENY:
         return
     at = occasion(tx.conn, package, share.recipient)
     origin = Origin(at, Cause.DENIED, share.proposer, entry, signed, now, share.id)
     found = denied_alone(ruling.applied)
+    if not found:
+        together = denied_together(ruling.applied)
+        found = dict.fromkeys(range(len(package.items)), together)
     kept = {package.items[n]: _denial(denial) for n, denial in found.items()}
     _withhold(gateway, tx, origin, kept)
 

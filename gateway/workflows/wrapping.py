@@ -13,22 +13,23 @@ from gateway.exchange.manifest import (
     Inner,
     Manifest,
     OpenItem,
-    Rewrap,
+    Rewrapped,
     SealedItem,
     sign_manifest,
 )
 from gateway.exchange.parse import plain
 from gateway.exchange.parties import Party
-from gateway.exchange.shares import State
 from gateway.exchange.terms import last_day
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256
 from gateway.kernel.errors import ConflictError
 from gateway.kernel.time import instant, spell
-from gateway.keyholder.vault import envelope_keys
-from gateway.store import orders, shares, uploads
+from gateway.keyholder.judge import envelope_keys
+from gateway.keyholder.protocol import Wrapped
+from gateway.store import shares, uploads
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.workflows.gateway import Gateway
 from gateway.workflows.introduced import usable
+from gateway.workflows.proofs import ask_rewrap, ask_wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +60,28 @@ def read_material(gateway: Gateway, share_id: str) -> Material:
         )
 
 
-def wrap_share(gateway: Gateway, of: Material, now: datetime, seq: int = 0) -> list[Header]:
-    """Have the keyholder wrap every item of a share to its recipient's usable keys.
+def wrap_share(gateway: Gateway, of: Material, now: datetime) -> list[Header]:
+    """Have the keyholder wrap every item of a released share to its recipient's usable keys.
 
-    Raises what the keyholder raises if the orders do not entitle to it.
+    Raises what the keyholder raises if the orders do not entitle to it, or it is locked.
     """
-    with gateway.engine.connect() as conn:
-        released = shares.event_in(conn, of.share.id, State.RELEASED)
-        release_order = orders.get(conn, released.order or "")
-        deposits = [orders.get(conn, uploads.deposit_order(conn, i.item)) for i in of.items]
-    made: list[Header] = []
-    for n, (item, deposit) in enumerate(zip(of.items, deposits, strict=True)):
-        keys = envelope_keys(of.party, item.suite, now)
-        data = gateway.keyholder.wrap(
-            deposit,
-            release_order,
-            item.vault_header,
-            of.share.recipient,
-            directory=of.directory,
-            directory_at=gateway.directory_at,
-            now=now,
-            keys=keys,
-        )
-        made.append(Header(n, item.item, data, hex_sha256(data), tuple(keys), seq))
-    return made
+    return _headers(ask_wrap(gateway, of.share.id, _keys(of, now)), 0)
+
+
+def wrap_again(gateway: Gateway, of: Material, now: datetime, seq: int) -> list[Header]:
+    """Have the keyholder wrap every item anew, for the *seq*th time, to its recipient's keys of today."""
+    return _headers(ask_rewrap(gateway, of.share.id, _keys(of, now)), seq)
+
+
+def _keys(of: Material, now: datetime) -> tuple[str, ...]:
+    return (*envelope_keys(of.party, "pq", now), *envelope_keys(of.party, "classic", now))
+
+
+def _headers(wrapped: Sequence[Wrapped], seq: int) -> list[Header]:
+    return [
+        Header(n, one.item, one.header, hex_sha256(one.header), one.keys, seq)
+        for n, one in enumerate(wrapped)
+    ]
 
 
 def sign_share(
@@ -101,7 +100,7 @@ def sign_again(
     replaces: str,
 ) -> KeptManifest:
     """Sign the manifest of headers that were wrapped anew. Term and time of issue stay those of the first."""
-    rewrap = Rewrap(before.sequence + 1, spell(now), replaces)
+    rewrap = Rewrapped(before.sequence + 1, spell(now), replaces)
     return _sign(gateway, of, made, now, issued=instant(before.issued), rewrap=rewrap)
 
 
@@ -112,7 +111,7 @@ def _sign(
     now: datetime,
     *,
     issued: datetime,
-    rewrap: Rewrap | msgspec.UnsetType,
+    rewrap: Rewrapped | msgspec.UnsetType,
 ) -> KeptManifest:
     sealed = _seal_inner(of, now)
     outer = Manifest(

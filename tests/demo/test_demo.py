@@ -126,12 +126,17 @@ def make_scenario(draw: random.Random, fates: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+    ("seed", "more"),
+    [
+        (1, 1),
+        pytest.param(2, 3, marks=pytest.mark.slow),
+        pytest.param(3, 3, marks=pytest.mark.slow),
+    ],
 )
-def test_a_made_up_demo_ends_as_its_rules_say(tmp_path: Path, seed: int) -> None:
+def test_a_made_up_demo_ends_as_its_rules_say(tmp_path: Path, seed: int, more: int) -> None:
     draw = random.Random(seed)
-    codes = draw.sample([f"X{letter}" for letter in "ABCDEFGHIJKLMNOPQ"], 5)
-    others = draw.sample(["death", "incompetent", "unfair", "unknown", "permit", "hold"], 3)
+    codes = draw.sample([f"X{letter}" for letter in "ABCDEFGHIJKLMNOPQ"], 2 + more)
+    others = draw.sample(["death", "incompetent", "unfair", "unknown", "permit", "hold"], more)
     fates = dict(zip(codes, ["permit", "cleared", *others], strict=True))
     count = write_files(tmp_path / "files", draw)
     change_policy(tmp_path / "policies", fates)
@@ -150,6 +155,7 @@ def test_a_made_up_demo_ends_as_its_rules_say(tmp_path: Path, seed: int) -> None
     assert found["shares"][0]["files"] == count
 
 
+@pytest.mark.slow
 def test_a_demo_whose_expectation_fails_says_so_and_exits_non_zero(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "one.txt").write_text("one")

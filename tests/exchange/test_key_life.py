@@ -20,7 +20,7 @@ from gateway.exchange.key_life import (
     fingerprint,
     kid_digest,
 )
-from gateway.exchange.manifest import Manifest, Rewrap, SealedItem, check_rewrap
+from gateway.exchange.manifest import Manifest, Rewrapped, SealedItem, check_rewrap
 from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Key, Kind, Member, Party, Status, Use
 from gateway.kernel.encoding import b64url
@@ -214,7 +214,7 @@ def manifest(**changes: Any) -> Manifest:
     return Manifest(**{**said, **changes})
 
 
-AGAIN = Rewrap(1, spell(NOW), DIGEST)
+AGAIN = Rewrapped(1, spell(NOW), DIGEST)
 
 
 def test_a_manifest_wrapped_anew_changes_headers_and_nothing_else() -> None:
@@ -240,7 +240,7 @@ def test_a_rewrap_that_swaps_a_body_or_a_term_is_refused(changes: dict[str, Any]
 
 
 def test_an_older_manifest_offered_again_is_refused() -> None:
-    for old in (manifest(rewrap=AGAIN), manifest(rewrap=Rewrap(2, spell(NOW), DIGEST))):
+    for old in (manifest(rewrap=AGAIN), manifest(rewrap=Rewrapped(2, spell(NOW), DIGEST))):
         with pytest.raises(VerificationError, match="older manifest"):
             check_rewrap(old, manifest(rewrap=AGAIN))
 
@@ -248,4 +248,4 @@ def test_an_older_manifest_offered_again_is_refused() -> None:
 @pytest.mark.parametrize("wrong", [{"n": 0}, {"replaces": "x"}, {"at": "now"}])
 def test_a_rewrap_has_a_number_a_time_and_what_it_replaces(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="re-wrap|time"):
-        Rewrap(**{"n": 1, "at": spell(NOW), "replaces": DIGEST, **wrong})
+        Rewrapped(**{"n": 1, "at": spell(NOW), "replaces": DIGEST, **wrong})

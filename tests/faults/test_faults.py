@@ -16,7 +16,7 @@ from tests.faults.scenario import Story, Template, quick_clients, template
 from tests.faults.scenario import play as share
 from tests.world import POSTGRES, Running, World
 
-_EVERY = 11  # points, of which the fast subset takes one
+_EVERY = 29  # points, of which the fast subset takes one
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ async def test_every_statement_and_commit_may_fail(
     await _all_fail(made, tmp_path, kind, first=first, every=4)
 
 
-_FEW = 37  # points of an RFA's life, of which the fast subset takes one
+_FEW = 97  # points of an RFA's life, of which the fast subset takes one
 
 
 async def test_an_rfas_life_survives_a_failing_statement_or_commit(

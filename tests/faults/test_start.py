@@ -34,7 +34,7 @@ Check = Callable[[Running], Awaitable[None]]
 some_or_all = pytest.mark.parametrize(
     ("kind", "every"),
     [
-        ("sqlite", 7),
+        ("sqlite", 17),
         pytest.param("sqlite", 1, marks=pytest.mark.slow),
         pytest.param("postgresql", 3, marks=pytest.mark.slow),
     ],

@@ -94,6 +94,7 @@ async def world(tmp_path: Path) -> World:
     return made
 
 
+@pytest.mark.slow
 def test_a_lawyer_goes_the_whole_way_by_the_guide_alone(world: World, tmp_path: Path) -> None:
     begin, new, checks, changes, sign, force, explain, told = blocks("sh")
     policies = tmp_path / "policies"

@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -199,7 +200,7 @@ def scene(
 
 def material(world: World, files: dict[str, bytes]) -> Path:
     """Write the files that the mechanism shares, and their facts."""
-    folder = world.root / f"material-{len(files)}"
+    folder = Path(tempfile.mkdtemp(prefix="material-", dir=world.root))
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -351,6 +352,7 @@ def test_what_is_not_what_was_signed_is_refused(scene: Scene, what: str) -> None
         assert "not signed by enough known keys" in said
         assert not (work / "manifest.keys").exists()
     elif what == "message":
+        shared(scene, {"a": b"1"}, "--rationale", "r", "--case", "c")
         assert "for another recipient" in authority.shell(f"{run} inbox", expect=1)
     else:
         share = shared(scene, {"a": b"1", "b": b"2", "c": b"3"}, "--rationale", "r", "--case", "c")

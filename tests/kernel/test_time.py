@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.kernel.errors import MalformedError
-from gateway.kernel.time import day, exact, instant, spell, unix
+from gateway.kernel.time import day, exact, exact_instant, instant, spell, unix
 
 MOMENTS = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
@@ -29,6 +29,19 @@ def test_a_moment_is_spelt_alike_from_every_zone(moment: datetime, zone: timezon
 @given(MOMENTS)
 def test_the_exact_time_keeps_every_microsecond(moment: datetime) -> None:
     assert exact(moment) == f"{spell(moment)[:-1]}.{moment.microsecond:06}Z"
+
+
+@given(MOMENTS)
+def test_an_exact_time_reads_back_whole(moment: datetime) -> None:
+    assert exact_instant(exact(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026-11-23T16:18:00Z", "2026-11-23T16:18:00.5Z", "2026-11-23T16:18:00.000000z"]
+)
+def test_no_other_spelling_of_an_exact_time_is_taken(text: str) -> None:
+    with pytest.raises(MalformedError, match="microseconds"):
+        exact_instant(text)
 
 
 def test_seconds_are_counted_from_1970() -> None:

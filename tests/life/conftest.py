@@ -14,7 +14,7 @@ from tests.world import PLAIN, World, build_world
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Build the world that the tests copy: a note was released to `xa`, and proposed to `xb`."""
-    world = build_world(tmp_path_factory.mktemp("life") / "world", ("xa", "xb"))
+    world = build_world(tmp_path_factory.mktemp("life") / "world", ("xa", "xb"), migrated=True)
     world.sign(days=3000)
     with driving(world) as driver:
         item = str(steps.deposit_item(driver, "sharer", b"a note", dict(PLAIN))["item"])

@@ -173,6 +173,7 @@ async def caller_of_admin(live: Running) -> Any:
     return json.loads(data.partition(b"\r\n\r\n")[2])
 
 
+@pytest.mark.slow
 def test_people_do_all_of_it_with_commands(world: World) -> None:
     """Sign, look, activate, sign off, go back, make a decision again."""
     folder = str(world.policy)

@@ -15,6 +15,7 @@ from gateway.envelope import Suite
 from tests.world import (
     POLICIES,
     World,
+    any_rules,
     build_world,
     package_of,
     propose,
@@ -48,6 +49,7 @@ def write_big(path: Path) -> None:
 def permit_everyone(folder: Path) -> Path:
     """Copy the shipped policy with files on which every jurisdiction may receive."""
     shutil.copytree(POLICIES, folder)
+    any_rules(folder)  # the shipped cases speak of the shipped register
     good = yaml.safe_load((folder / "jurisdictions/xa.yaml").read_text("utf-8"))["facts"]
     for path in (folder / "jurisdictions").glob("*.yaml"):
         state = yaml.safe_load(path.read_text("utf-8"))

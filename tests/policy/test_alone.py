@@ -6,7 +6,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy import Applied, Circumstances, Denial, Fact, Outcome, apply, denied_alone
+from gateway.policy import (
+    Applied,
+    Circumstances,
+    Denial,
+    Fact,
+    Outcome,
+    apply,
+    denied_alone,
+    denied_together,
+)
 from tests.policy.test_enforce import FLAGS, POLICY, WORDS, policy_with
 
 DAY = "2026-05-01"
@@ -55,6 +64,9 @@ def test_too_many_together_are_none_alone_but_one_too_many_is() -> None:
     three = [{"orcon"}, set(), {"orcon"}]
     assert applied(three).outcome is Outcome.DENY
     assert denied_alone(applied(three)) == {}, "each alone would be permitted"
+    assert denied_together(applied(three)) == Denial(
+        ("few",), ("quantity",), {"max_items": ("3 of 2",)}
+    )
     found = denied_alone(applied(three, given=5))
     assert set(found) == {0, 2}, "two others were given before"
     assert found[0] == Denial(("few",), ("quantity",), {"max_items": ("3 of 2",)})

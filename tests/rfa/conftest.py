@@ -18,7 +18,7 @@ from tests.world import Running, World, build_world, database, running
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Build the world that the tests copy: `xa` and `xc` are of one jurisdiction, `xb` of another."""
-    world = build_world(tmp_path_factory.mktemp("rfa") / "world", ("xa", "xb"))
+    world = build_world(tmp_path_factory.mktemp("rfa") / "world", ("xa", "xb"), migrated=True)
     ceremony.add_party(
         world.directory, "xc-prosecutor", "War crimes unit", Kind.AUTHORITY, "XA", SUPPORTS
     )
@@ -39,7 +39,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def world(template: World, kind: str, tmp_path: Path) -> Iterator[World]:
     root = tmp_path / "world"
-    with database(kind) as url:
+    with database(kind, migrated=True) as url:
         shutil.copytree(template.root, root)
         config = template.config if url is None else replace(template.config, database=url)
         settings.write(root / "instance", config)

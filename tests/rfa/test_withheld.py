@@ -165,6 +165,33 @@ async def test_what_is_unmet_of_one_item_keeps_back_that_one(live: Running) -> N
 
 
 # --- omitted ----------------------------------------------------------------------------------------
+async def test_what_is_denied_only_together_is_on_record_too(live: Running) -> None:
+    """Nobody may learn less by being sent more: all of such a share is kept back until it is offered."""
+    path = live.world.instance / live.world.config.policy / "rules" / "70-quantity.yaml"
+    said = path.read_text().replace(
+        "{gt: [context.items_given, 200]}", "{gt: [context.items_given, 0]}"
+    )
+    said = said.replace("    - {not: {eq: [item.exculpatory, true]}}\n", "")
+    path.write_text(said.replace("approval: {head_of_sharing: 1}, max_items: 1000", "max_items: 1"))
+    live.world.sign_policy(untested=True)
+    assert live.reload() == []
+    rfa = await admitted_rfa(live.world, "xa")
+    two = [await deposited(live.world, text, exculpatory=True) for text in (b"one", b"two")]
+    assert (await sent(live.world, rfa, *two))["outcome"] == "deny"
+    kept = await kept_back(live.world, rfa)
+    assert {one["item"] for one in kept} == {file.item for file in two}
+    for one in kept:
+        assert one["why"] == {
+            "rules": ["quantity.many"],
+            "reasons": ["quantity"],
+            "unmet": {"max_items": ["2 of 1"]},
+        }
+        assert one["reviewer"] == person(live, "reviewer")
+    await released(live.world, rfa, two[0])
+    left = {one["item"] for one in await kept_back(live.world, rfa) if not one["offered"]}
+    assert left == {two[1].item}
+
+
 async def test_a_second_package_that_leaves_an_item_out_is_found_out_once(live: Running) -> None:
     world = live.world
     rfa = await admitted_rfa(world, "xa")

@@ -63,5 +63,5 @@ def store(writing: Engine, reading: Engine) -> Iterator[Store]:
 @pytest.fixture
 def world(kind: str, tmp_path: Path) -> Iterator[World]:
     """An instance on either database."""
-    with database(kind) as made:
-        yield build_world(tmp_path / "world", ("xa",), database=made)
+    with database(kind, migrated=True) as made:
+        yield build_world(tmp_path / "world", ("xa",), database=made, migrated=True)

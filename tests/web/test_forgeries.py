@@ -19,6 +19,9 @@ from gateway.exchange.parse import build
 from gateway.exchange.parties import Use
 from gateway.kernel.encoding import hex_sha256
 from gateway.kernel.errors import VerificationError
+from gateway.keyholder.client import Keyholder
+from gateway.keyholder.judge import WrapRequest
+from gateway.keyholder.protocol import Headers
 from gateway.store.tables import APPEND_ONLY
 from tests.web.conftest import BIG, Scene, Shares, range_ends
 from tests.web.harness import Answer, caller, everything
@@ -111,15 +114,11 @@ async def test_a_release_that_the_keyholder_refused_is_stuck_until_the_database_
 async def test_the_keyholder_wraps_for_nobody_whom_the_release_does_not_name(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway, shares, wrap = (
-        scene.live.gateway,
-        scene.shares,
-        type(scene.live.gateway.keyholder).wrap,
-    )
+    gateway, shares, wrap = scene.live.gateway, scene.shares, Keyholder.wrap
     other = scene.world.party("xb")
 
-    def turned(self, deposit, release_order, header, _recipient, **about):  # type: ignore[no-untyped-def]
-        return wrap(self, deposit, release_order, header, other, **about)
+    def turned(self: Keyholder, request: WrapRequest) -> Headers:
+        return wrap(self, replace(request, recipient=other))
 
     monkeypatch.setattr(type(gateway.keyholder), "wrap", turned)
     assert "another recipient" in (await release(scene, shares.waiting)).problem(422)["detail"]

@@ -109,7 +109,7 @@ async def _cut(sharer: Caller, made: Upload) -> None:
 async def test_a_link_in_the_storage_serves_no_other_file(scene: Scene) -> None:
     """Whoever can write the blob folder, but read no secret, has none sent to himself."""
     (blob,) = blobs_of(scene.live, scene.shares.items[0])
-    secret = scene.world.instance / "secrets" / "vault.key"
+    secret = scene.world.instance / "keyholder" / "vault.key"
     stolen = secret.read_bytes().ljust(blob.stat().st_size, b"!")
     bait = scene.world.root / "bait"
     bait.write_bytes(stolen)

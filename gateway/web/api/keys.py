@@ -7,7 +7,7 @@ from gateway.kernel.errors import MalformedError, NotFoundError
 from gateway.kernel.ids import check_id
 from gateway.web.auth import GATEWAY, act, reader, run
 from gateway.workflows import keys, revoked
-from gateway.workflows import rewrap as rewrapping
+from gateway.workflows import rewrap_share as rewrapping
 from gateway.workflows.gateway import Signed, mechanism_only
 
 routes = web.RouteTableDef()

@@ -1,8 +1,10 @@
 """The document itself: a pure function of the routes, the operations that describe them, and the schemas."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from gateway.exchange.acts import MAX_ITEMS
@@ -74,6 +76,12 @@ def _head(one: Operation) -> Operation:
         answers=(answer,),
         errors=errors,
     )
+
+
+@lru_cache(maxsize=4)  # it says the same at every start of a process
+def spelled(routes: tuple[Route, ...]) -> bytes:
+    """Return the document of *routes* as JSON in UTF-8."""
+    return json.dumps(document(routes), ensure_ascii=False).encode()
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:

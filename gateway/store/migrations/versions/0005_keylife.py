@@ -9,9 +9,9 @@ from alembic import op
 from gateway.store import tables
 
 revision = "0005_keylife"
-down_revision = "0004"
+down_revision = "0005_custody"
 APPEND_ONLY = (
-    "introduced_keys", "key_challenges", "key_proofs", "key_confirmations", "wrappings", "rewraps",
+    "introduced_keys", "key_challenges", "key_proofs", "key_confirmations", "wrappings", "share_rewraps",
     "header_deletions",
 )
 
@@ -64,9 +64,9 @@ def upgrade() -> None:
     op.create_table('wrappings', _digest('key'), _id('share'), _int('n'), _int('seq'), _id('item'), _at(),
         _refers('wrappings', 'share', 'shares.id'), _pk('wrappings', 'key', 'share', 'n', 'seq'))
     op.create_index('ix_wrappings_share', 'wrappings', ['share'], unique=False)
-    op.create_table('rewraps', _id('share'), _int('seq'), _id('entry'), _id('actor'), _digest('order_digest'), _at(),
-        _refers('rewraps', 'share', 'shares.id'), _refers('rewraps', 'order_digest', 'orders.digest'),
-        _pk('rewraps', 'share', 'seq'))
+    op.create_table('share_rewraps', _id('share'), _int('seq'), _id('entry'), _id('actor'), _digest('order_digest'), _at(),
+        _refers('share_rewraps', 'share', 'shares.id'), _refers('share_rewraps', 'order_digest', 'orders.digest'),
+        _pk('share_rewraps', 'share', 'seq'))
     op.create_table('header_deletions', _id('share'), _int('n'), _int('seq'), _digest('key'), _digest('digest'),
         _id('entry'), _at(), _refers('header_deletions', 'share', 'shares.id'),
         _pk('header_deletions', 'share', 'n', 'seq'))

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, insert, select
 
 from gateway.store import orders
-from gateway.store.tables import rewraps, shares, wrappings
+from gateway.store.tables import share_rewraps, shares, wrappings
 
 
 def keep(
@@ -14,7 +14,7 @@ def keep(
 ) -> None:
     """Keep that a share was wrapped anew for the *seq*th time."""
     values = {"share": share, "seq": seq, "entry": entry, "actor": actor, "order_digest": order}
-    conn.execute(insert(rewraps), {**values, "at": at})
+    conn.execute(insert(share_rewraps), {**values, "at": at})
 
 
 def by_order_of(conn: Connection, name: str, actor: str, body_digest: str) -> bool:
@@ -27,8 +27,8 @@ def by_order_of(conn: Connection, name: str, actor: str, body_digest: str) -> bo
 
 def newest(conn: Connection, share: str) -> str | None:
     """Return the entry of a share's latest re-wrap, if there was one."""
-    query = select(rewraps.c.entry).where(rewraps.c.share == share)
-    entry: str | None = conn.execute(query.order_by(rewraps.c.seq.desc()).limit(1)).scalar()
+    query = select(share_rewraps.c.entry).where(share_rewraps.c.share == share)
+    entry: str | None = conn.execute(query.order_by(share_rewraps.c.seq.desc()).limit(1)).scalar()
     return entry
 
 
