@@ -67,7 +67,7 @@ def pull(
             offered = [m.share for m in found if m.share and m.about is About.SHARE_AVAILABLE]
             wanted = [s for s in offered if s not in gone and not (out / s).exists()]
         with bar("pull", None) as progress:
-            done = [await client.pull(session, share, out, progress, say) for share in wanted]
+            done = [await client.pull(session, share, out, progress, say, note) for share in wanted]
         return [
             {
                 "share": d.share,

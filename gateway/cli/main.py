@@ -7,6 +7,7 @@ from gateway.cli import (
     derivation,
     desk,
     endpoint,
+    excerpt,
     facts,
     history,
     keyholder,
@@ -51,6 +52,7 @@ facts.item.command()(derivation.derive)
 app.add_typer(history.app, name="history")
 app.command()(endpoint.inbox)
 app.command()(endpoint.pull)
+app.command()(excerpt.cat)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
 keylife.register(setup.keys)

@@ -1,26 +1,32 @@
 """The authority's side: verify, then decrypt, then acknowledge; nothing unverified gets its final name.
 
-Order: manifest signature → that it is meant for us → digests of header and body → decryption →
-plaintext digest → final name. A pull that was cut off goes on where it stopped.
+Order: manifest signature → that it is meant for us → digests of the header and of each part of the body →
+decryption, with the digest of the whole body in the same pass → plaintext digest → final name. A pull
+that was cut off goes on where it stopped.
 """
 
 import asyncio
 import hashlib
 import io
+import os
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import UNSET, UnsetType
 
+from gateway.client.arrived import recheck
+from gateway.client.fetch import Say, fetch
 from gateway.client.profile import KeyFolder
 from gateway.client.push import Progress, sync
 from gateway.client.session import Session
 from gateway.client.terms import Told, told, write
 from gateway.client.trust import check_growth, refresh_checkpoint, refresh_directory
-from gateway.envelope import NO_MATCH, Identity, open_body, unseal_bytes, unwrap
+from gateway.envelope import NO_MATCH, Identity, Lane, open_body, unseal_bytes, unwrap
 from gateway.exchange.directory import Directory
 from gateway.exchange.manifest import (
     Inner,
@@ -42,8 +48,6 @@ from gateway.kernel.errors import (
     ConflictError,
     GatewayError,
     MalformedError,
-    RateLimitedError,
-    UnavailableError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
@@ -51,8 +55,8 @@ from gateway.kernel.signing import unverified_payload
 from gateway.kernel.time import spell
 from gateway.ledger import Slot, check_openings, decode_openings, parse_proof, verify_proof
 
-_RANGE_TRIES = 8
 _REWRAPS = 2  # times that a share may be wrapped anew while it is pulled
+_SMALL = 4 << 20  # bytes: what is no larger is decrypted sooner than it is handed to threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +100,34 @@ async def pull(
     out: Path,
     progress: Progress,
     announce: Callable[[Told], None] = lambda _: None,
+    say: Say = lambda _: None,
 ) -> Pulled:
     """Pull one share into `out/<share>` and acknowledge it up to *verified*.
 
     Its terms are announced, and written to `out/<share>.terms.json`, before any item is fetched or
-    decrypted. Raises TermsUnsignedError while an officer has to sign them.
+    decrypted. What came as something else than was signed, and is fetched again, is said. Raises TermsUnsignedError while an officer has to sign them.
     """
     for left in range(_REWRAPS, -1, -1):
         manifest, inner, said = await offered(session, share)
         announce(said)
         await asyncio.to_thread(write, said, out / f"{share}.terms.json")
         try:
-            folder = await _take(session, manifest, inner, said.manifest, out, progress)
+            folder = await _take(session, manifest, inner, said.manifest, out, progress, say)
             return Pulled(share, said.manifest, folder, inner)
         except (ConflictError, VerificationError):
             if not left or not await _replaced(session, share, said.manifest):
                 raise
-    raise UnavailableError("the share is wrapped anew again and again; try again")
+    raise ConflictError("the share is wrapped anew again and again; try again")
 
 
 async def _take(
-    session: Session, manifest: Manifest, inner: Inner, digest: str, out: Path, progress: Progress
+    session: Session,
+    manifest: Manifest,
+    inner: Inner,
+    digest: str,
+    out: Path,
+    progress: Progress,
+    say: Say,
 ) -> Path:
     """Fetch, check and open what a manifest says, and acknowledge it; return the folder."""
     share, identities = manifest.share, session.folder.identities()
@@ -126,10 +137,16 @@ async def _take(
         await acknowledge(session, share, digest, Rung.PULLED)
     else:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for item in manifest.items:
-            await _fetch(session, share, item, work / f"{item.n}.age", progress)
+        await _fetch_all(session, manifest, inner, work, progress, say)
         await acknowledge(session, share, digest, Rung.PULLED)
-        await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
+        try:
+            await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
+        except VerificationError:
+            if not await asyncio.to_thread(_rotten, manifest, inner, work):
+                raise
+            say("what was fetched has changed on this disk: it is fetched again")
+            await _fetch_all(session, manifest, inner, work, progress, say)
+            await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
     await acknowledge(session, share, digest, Rung.VERIFIED)
     return final
 
@@ -231,59 +248,20 @@ async def _inner(session: Session, manifest: Manifest, identities: Sequence[Iden
     return open_inner(manifest, data)
 
 
-async def _fetch(
-    session: Session, share: str, item: SealedItem, path: Path, progress: Progress
+async def _fetch_all(
+    session: Session, manifest: Manifest, inner: Inner, work: Path, progress: Progress, say: Say
 ) -> None:
-    """Fetch header ‖ body, going on after a cut; then check both digests.
-
-    What was fetched wrong is thrown away and fetched once more from the start.
-    """
-    for _ in range(2):
-        await _resume(session, share, item, path, progress)
-        if await asyncio.to_thread(_matches, item, path):
-            return
-        path.unlink()
-    raise VerificationError(f"item {item.n} is not what the manifest says: nothing was decrypted")
+    for item in manifest.items:
+        path, parts = work / f"{item.n}.age", inner.parts_of(item.n)
+        await fetch(session, manifest.share, item, parts, path, progress, say)
 
 
-async def _resume(
-    session: Session, share: str, item: SealedItem, path: Path, progress: Progress
-) -> None:
-    size = item.header_size + item.body_size
-    progress(path.stat().st_size if path.exists() else 0)
-    for attempt in range(_RANGE_TRIES):
-        at = path.stat().st_size if path.exists() else 0
-        if at >= size:
-            return
-        try:
-            await _range(session, share, item.n, at, path, progress)
-        except (UnavailableError, RateLimitedError) as error:
-            if attempt == _RANGE_TRIES - 1:
-                raise
-            told = error.retry_after if isinstance(error, RateLimitedError) else 0
-            await asyncio.sleep(max(0.3 * 2**attempt, min(told, 60)))
-
-
-async def _range(
-    session: Session, share: str, n: int, at: int, path: Path, progress: Progress
-) -> None:
-    target = f"/v1/shares/{share}/items/{n}"
-    async with session.stream("GET", target, headers={"Range": f"bytes={at}-"}) as response:
-        with path.open("ab") as handle:
-            async for data in response.content.iter_chunked(1 << 20):
-                await asyncio.to_thread(handle.write, data)
-                progress(len(data))
-            await asyncio.to_thread(sync, handle)
-
-
-def _matches(item: SealedItem, path: Path) -> bool:
-    header, body = hashlib.sha256(), hashlib.sha256()
-    with path.open("rb") as handle:
-        header.update(handle.read(item.header_size))
-        while data := handle.read(1 << 20):
-            body.update(data)
-    whole = path.stat().st_size == item.header_size + item.body_size
-    return whole and (header.hexdigest(), body.hexdigest()) == (item.header, item.body)
+def _rotten(manifest: Manifest, inner: Inner, work: Path) -> bool:
+    """Tell whether anything that was fetched is not what it was any more."""
+    again = [
+        recheck(work / f"{item.n}.age", item, inner.parts_of(item.n)) for item in manifest.items
+    ]
+    return any(again)
 
 
 def _unpack(
@@ -291,12 +269,13 @@ def _unpack(
 ) -> None:
     """Decrypt everything beside its final place, and give it its names only when all of it holds."""
     ready = work / "ready"
-    for sealed, item in zip(manifest.items, inner.items, strict=True):
-        target = ready / item.particulars.name
-        if not target.resolve().is_relative_to(ready.resolve()):
-            raise VerificationError("an item's name leads out of its folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _decrypt(sealed, item, identities, work / f"{sealed.n}.age", target)
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 2) as pool:
+        for sealed, item in zip(manifest.items, inner.items, strict=True):
+            target = ready / item.particulars.name
+            if not target.resolve().is_relative_to(ready.resolve()):
+                raise VerificationError("an item's name leads out of its folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _decrypt(sealed, item, identities, work / f"{sealed.n}.age", target, pool)
     ready.rename(final)
     shutil.rmtree(work)
 
@@ -314,17 +293,44 @@ def _check_files(inner: Inner, folder: Path) -> None:
 
 
 def _decrypt(
-    sealed: SealedItem, item: OpenItem, identities: Sequence[Identity], source: Path, target: Path
+    sealed: SealedItem,
+    item: OpenItem,
+    identities: Sequence[Identity],
+    source: Path,
+    target: Path,
+    pool: Executor,
 ) -> None:
-    digest = hashlib.sha256()
+    """Decrypt one item, and hash what is read and what is written in the same pass, beside each other."""
+    beside = pool if sealed.body_size > _SMALL else None
+    body, plain = hashlib.sha256(), hashlib.sha256()
     with source.open("rb") as handle, target.open("wb") as out:
-        file_key = unwrap(handle.read(sealed.header_size), identities)
-        for data in open_body(file_key, handle):
-            digest.update(data)
-            out.write(data)
+        header = handle.read(sealed.header_size)
+        if hex_sha256(header) != sealed.header:
+            raise VerificationError(f"the header of item {sealed.n} is not what the manifest says")
+        read = Lane(beside, body.update)
+        hashed, written = Lane(beside, plain.update), Lane(beside, out.write)
+        for data in open_body(unwrap(header, identities), _Tee(handle, read.put), beside):
+            hashed.put(data)
+            written.put(data)
+        for lane in (read, hashed, written):
+            lane.join()
         sync(out)
-    if digest.hexdigest() != item.particulars.sha256:
+    if body.hexdigest() != sealed.body:
+        raise VerificationError(f"item {sealed.n} is not what the manifest says")
+    if plain.hexdigest() != item.particulars.sha256:
         raise VerificationError(f"item {sealed.n} decrypts to something else than was stated")
+
+
+class _Tee:
+    """A file that shows somebody else what is read from it."""
+
+    def __init__(self, source: BinaryIO, show: Callable[[bytes], None]) -> None:
+        self._source, self._show = source, show
+
+    def read(self, size: int, /) -> bytes:
+        data = self._source.read(size)
+        self._show(data)
+        return data
 
 
 async def acknowledge(session: Session, share: str, manifest: str, rung: Rung) -> str:

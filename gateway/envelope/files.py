@@ -3,12 +3,14 @@
 import io
 import secrets
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from typing import BinaryIO
 
-from gateway.envelope.body import NONCE, Readable, open_body, seal_body
+from gateway.envelope.body import NONCE
 from gateway.envelope.header import unwrap, wrap
 from gateway.envelope.keys import FILE_KEY_SIZE, Identity, Recipient
 from gateway.envelope.stanza import MAX_HEADER, header_size
+from gateway.envelope.stream import Readable, open_body, seal_body
 
 
 def new_file_key() -> bytes:
@@ -21,14 +23,21 @@ def new_nonce() -> bytes:
     return secrets.token_bytes(NONCE)
 
 
-def seal_stream(source: Readable, sink: BinaryIO, recipients: Sequence[Recipient]) -> None:
+def seal_stream(
+    source: Readable,
+    sink: BinaryIO,
+    recipients: Sequence[Recipient],
+    executor: Executor | None = None,
+) -> None:
     """Seal a stream to *recipients*, in constant memory."""
     file_key = new_file_key()
     sink.write(wrap(file_key, recipients))
-    seal_body(file_key, new_nonce(), source, sink)
+    seal_body(file_key, new_nonce(), source, sink, executor)
 
 
-def unseal_stream(source: Readable, identities: Sequence[Identity]) -> Iterator[bytes]:
+def unseal_stream(
+    source: Readable, identities: Sequence[Identity], executor: Executor | None = None
+) -> Iterator[bytes]:
     """Yield the plaintext of an age file. Raises MalformedError or VerificationError.
 
     Use what is yielded only once the iteration has ended without an error.
@@ -36,7 +45,7 @@ def unseal_stream(source: Readable, identities: Sequence[Identity]) -> Iterator[
     start = source.read(MAX_HEADER)
     file_key = unwrap(start, identities)
     rest = _Joined(start[header_size(start) :], source)
-    yield from open_body(file_key, rest)
+    yield from open_body(file_key, rest, executor)
 
 
 def seal_bytes(data: bytes, recipients: Sequence[Recipient]) -> bytes:

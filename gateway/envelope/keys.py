@@ -154,7 +154,17 @@ def parse_recipient(text: str) -> Recipient:
     suite = {"age": Suite.CLASSIC, "age1pq": Suite.PQ}.get(hrp)
     if suite is None or len(data) != (_HYBRID_PUBLIC if suite is Suite.PQ else 32):
         raise MalformedError("not an age recipient")
+    if suite is Suite.PQ:
+        _check_kem(data[:_MLKEM_PUBLIC])
     return Recipient(suite, data)
+
+
+def _check_kem(public: bytes) -> None:
+    """Check an encapsulation key by its modulus (FIPS 203, section 7.2), before anything rests on it."""
+    try:
+        mlkem.MLKEM768PublicKey.from_public_bytes(public)
+    except ValueError:
+        raise MalformedError("not an age recipient: its ML-KEM key is none") from None
 
 
 def parse_identity(text: str) -> Identity:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.exchange.body_parts import BodyParts, check_parts
 from gateway.exchange.deposit_acts import Particulars
 from gateway.exchange.naming import can_stand_together
 from gateway.exchange.parse import build, decode, plain
@@ -103,7 +104,10 @@ class OpenItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The inner manifest: what only the recipient reads. *terms* are the merged obligations."""
+    """The inner manifest: what only the recipient reads. *terms* are the merged obligations.
+
+    *parts* are the digests of the parts of bodies that have several; if there are none, no such member.
+    """
 
     share: str
     recipient: str
@@ -111,6 +115,12 @@ class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     terms: dict[str, Any]
     basis: dict[str, Any]
     note: str
+    parts: tuple[BodyParts, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def parts_of(self, n: int) -> tuple[str, ...]:
+        """Return the digests of the parts of the body of item *n*; none if it has one or none are known."""
+        listed = self.parts if isinstance(self.parts, tuple) else ()
+        return next((one.sha256 for one in listed if one.n == n), ())
 
 
 def sign_manifest(manifest: Manifest, signer: Signer) -> bytes:
@@ -165,4 +175,6 @@ def open_inner(manifest: Manifest, data: bytes) -> Inner:
         raise VerificationError("the two layers of the manifest do not agree")
     if not can_stand_together(item.particulars.name for item in inner.items):
         raise VerificationError("two items of the manifest have one name")
+    if isinstance(inner.parts, tuple):
+        check_parts(inner.parts, [item.body_size for item in manifest.items])
     return inner

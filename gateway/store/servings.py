@@ -1,5 +1,6 @@
 """What was served of a share, range by range, and the receipts that vouch for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,25 +57,29 @@ def open_servings(conn: Connection) -> list[Serving]:
     return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry, seq=r.seq) for r in rows]
 
 
-def served(conn: Connection, name: str, n: int, seq: int = 0) -> int:
+def served(conn: Connection, name: str, n: int, seq: int, sizes: Mapping[int, int]) -> int:
     """Return how many bytes from 0 on may have been received of item *n*, without a gap.
 
-    Only what was served with the header that the share had been given by its *seq*th re-wrap counts.
-
-    A range that a crash cut off counts whole: its bytes were authorised, and a recipient whose signed
-    receipt says that they arrived must not be told that they were not sent.
+    Of the header only what was served with the *seq*th re-wrap counts, of the body whatever was: *sizes*
+    are the sizes of the item's headers, by re-wrap. A range that a crash cut off counts whole: its bytes
+    were authorised, and a recipient whose signed receipt says that they arrived must not be told that
+    they were not sent.
     """
-    query = (
-        select(servings.c.first, servings.c.end, servings.c.sent)
-        .where(servings.c.share == name, servings.c.n == n, servings.c.state != "open")
-        .where(servings.c.seq == seq)
-        .order_by(servings.c.first)
+    query = select(servings.c.first, servings.c.end, servings.c.sent, servings.c.seq).where(
+        servings.c.share == name, servings.c.n == n, servings.c.state != "open"
     )
     reach = 0
-    for row in conn.execute(query):
-        if row.first > reach:
+    ranges = (
+        (r.first, r.end if r.sent is None else r.first + r.sent, sizes[seq] - sizes[r.seq], r.seq)
+        for r in conn.execute(query)
+    )
+    for first, end in sorted(
+        (first, end) if of == seq else (max(first, sizes[of]) + shift, end + shift)
+        for first, end, shift, of in ranges
+    ):
+        if first > reach:
             break
-        reach = max(reach, row.end if row.sent is None else row.first + row.sent)
+        reach = max(reach, end)
     return reach
 
 

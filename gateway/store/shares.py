@@ -400,6 +400,13 @@ def header(conn: Connection, name: str, n: int) -> Header:
     return Header(row.n, row.item, row.data, row.digest, (), row.seq)
 
 
+def header_sizes(conn: Connection, name: str, n: int) -> dict[int, int]:
+    """Return the sizes of the headers of item *n* that are kept, by how often it was wrapped anew before."""
+    query = select(headers.c.seq, func.length(headers.c.data).label("size"))
+    rows = conn.execute(query.where(headers.c.share == name, headers.c.n == n))
+    return {row.seq: row.size for row in rows}
+
+
 def manifest(conn: Connection, name: str) -> KeptManifest:
     """Return the manifest of a share: the newest. Raises NotFoundError."""
     query = select(manifests).where(manifests.c.share == name).order_by(manifests.c.seq.desc())

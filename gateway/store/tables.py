@@ -594,6 +594,14 @@ rewraps = Table(
 )
 Index("ix_vault_epochs_epoch", vault_epochs.c.epoch)
 Index("ix_rewraps_epoch", rewraps.c.epoch)
+# --- digests of the parts of bodies ---------------------------------------------------------------
+body_parts = Table(
+    "body_parts",
+    metadata,
+    _id("item", ForeignKey("sealed.item"), primary_key=True),
+    _blob("digests"),  # SHA-256 of each part, 32 bytes, joined; no row for a body of one part
+)
+
 Index("ix_shares_package", shares.c.package)
 Index("ix_shares_state", shares.c.state)
 Index("ix_shares_recipient", shares.c.recipient)
@@ -702,6 +710,7 @@ APPEND_ONLY = (
     "rewraps",
     "order_entries",
     "directory_entries",
+    "body_parts",
 )
 """Tables in which the database itself refuses UPDATE and DELETE."""
 

@@ -11,7 +11,7 @@ from gateway.exchange.acts import Complete, OpenUpload, Particulars
 from gateway.exchange.parse import decode, plain
 from gateway.kernel.encoding import Json, canonical_json, parse_json
 from gateway.kernel.errors import NotFoundError
-from gateway.store.tables import items, parts, sealed, uploads
+from gateway.store.tables import body_parts, items, parts, sealed, uploads
 
 
 class State(StrEnum):
@@ -50,6 +50,7 @@ class Sealed:
     """What an upload became: an item, once its depositor has vouched for it.
 
     *epoch* is the vault epoch that it is sealed to, as it is made.
+    *body_parts* are the digests of the parts of the body, where they were just taken.
     """
 
     item: str
@@ -64,6 +65,7 @@ class Sealed:
     vault_header: bytes
     vault_digest: str
     epoch: str = ""
+    body_parts: tuple[str, ...] = ()
 
 
 def open_one(conn: Connection, act: OpenUpload, actor: str, secrets: bytes, at: datetime) -> None:
@@ -183,6 +185,19 @@ def sealed_item(conn: Connection, item: str) -> Sealed:
     if row is None:
         raise NotFoundError("no such item")
     return _sealed(row)
+
+
+def keep_body_parts(conn: Connection, item: str, digests: tuple[str, ...]) -> None:
+    """Keep the digests of the parts of a sealed body; one part has the digest of the whole."""
+    if len(digests) > 1:
+        conn.execute(insert(body_parts), {"item": item, "digests": bytes.fromhex("".join(digests))})
+
+
+def body_parts_of(conn: Connection, item: str) -> tuple[str, ...]:
+    """Return the digests of the parts of a body; none if it has one part, or was sealed without."""
+    joined = conn.execute(select(body_parts.c.digests).where(body_parts.c.item == item)).scalar()
+    data = bytes(joined or b"")
+    return tuple(data[at : at + 32].hex() for at in range(0, len(data), 32))
 
 
 # The shape of a Row is known to the query alone.

@@ -117,6 +117,7 @@ def _build(
         upload_quota=config.upload_quota,
         policy_threshold=config.policy_threshold,
     )
+    stack.callback(gateway.crew.shutdown)
     writer.on_loss(partial(_quarantine, gateway))
     _gate(gateway, instance, config)
     return gateway

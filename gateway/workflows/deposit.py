@@ -4,7 +4,6 @@ Durability: part recorded by its digest → sealed and durable as a blob → the
 answered. A crash in between may seal the same bytes again, never others under the same counter.
 """
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,7 +16,6 @@ from gateway.kernel.encoding import digest_of, hex_sha256
 from gateway.kernel.errors import (
     ConflictError,
     MalformedError,
-    NotFoundError,
     RateLimitedError,
     VerificationError,
 )
@@ -26,6 +24,7 @@ from gateway.ledger import seal, unseal
 from gateway.store import uploads, vaults
 from gateway.store.uploads import Part, Sealed, State, Upload
 from gateway.store.writer import Transaction
+from gateway.workflows.digests import Digests, take
 from gateway.workflows.gateway import (
     Answer,
     Gateway,
@@ -91,6 +90,7 @@ def abandon(gateway: Gateway, signed: Signed, upload_id: str) -> Answer:
 
     with gateway.lock(upload_id):
         answer = perform(gateway, signed, work)
+        gateway.tallies.drop(upload_id)
         _remove(gateway, dropped)
     return answer
 
@@ -102,6 +102,7 @@ def give_up_stale(gateway: Gateway, limit: int = 100) -> int:
         stale = uploads.open_since(conn, before, limit)
     for upload_id in stale:
         with gateway.lock(upload_id):
+            gateway.tallies.drop(upload_id)
             _remove(gateway, gateway.writer.run(_dropping(upload_id)))
     return len(stale)
 
@@ -139,9 +140,24 @@ def put_part(gateway: Gateway, signed: Signed, upload_id: str, start: int, data:
         if part.blob is not None:
             return part.start + part.size
         # The bytes are the recorded ones, so this counter range never sees others.
-        blob = gateway.blobs.put(_body(gateway, upload).seal_part(start, data))
-        gateway.writer.run(lambda tx: uploads.part_sealed(tx.conn, upload_id, part.n, blob))
+        sealed = _body(gateway, upload).seal_part(start, data, gateway.crew)
+        _keep_part(gateway, upload_id, part, data, sealed)
         return start + len(data)
+
+
+def _keep_part(
+    gateway: Gateway, upload_id: str, part: Part, data: bytes, sealed: bytes | bytearray
+) -> None:
+    """Make a sealed part durable, while it is hashed, and name it."""
+    tally = gateway.tallies.at(upload_id, part.start, gateway.crew)
+    try:
+        if tally is not None:
+            tally.add(data, sealed)
+        blob = gateway.blobs.put(sealed)
+        gateway.writer.run(lambda tx: uploads.part_sealed(tx.conn, upload_id, part.n, blob))
+    except BaseException:
+        gateway.tallies.drop(upload_id)  # it has hashed a part that may come again
+        raise
 
 
 def _record(
@@ -162,6 +178,7 @@ def _record(
     try:
         perform(gateway, signed, work)
     except _OtherBytesError:
+        gateway.tallies.drop(upload_id)
         _remove(gateway, gateway.writer.run(lambda tx: uploads.drop(tx.conn, upload_id)))
         raise
     return found[-1]
@@ -205,9 +222,11 @@ def complete(gateway: Gateway, signed: Signed, upload_id: str) -> Answer:
         policy.vocabulary.facts(act.facts, "item", stated=True)
     with gateway.lock(upload_id):
         made = _seal_upload(gateway, signed, act)
-        return perform(
+        answer = perform(
             gateway, signed, lambda tx: _keep(gateway, tx, signed, act, made), creates=_key(act)
         )
+        gateway.tallies.drop(upload_id)
+        return answer
 
 
 def _key(act: Complete) -> str:
@@ -222,6 +241,7 @@ def _keep(
     uploads.set_state(tx.conn, act.upload, State.COMPLETE)
     uploads.seal(tx.conn, made, act, signed.order.digest, gateway.now())
     vaults.sealed_to(tx.conn, made.item, made.epoch)
+    uploads.keep_body_parts(tx.conn, made.item, made.body_parts)
     return {
         "item": made.item,
         "vault_header": made.vault_digest,
@@ -250,8 +270,8 @@ def _seal_upload(gateway: Gateway, signed: Signed, act: Complete) -> Sealed | No
         raise ConflictError(f"the upload stands at {uploads.offset(parts)} of {upload.size} bytes")
     if upload.size and act.parts != tuple(part.digest for part in parts):
         raise VerificationError("the parts that arrived are not the ones stated")
-    plain_digest, sealed_digest = _digests(gateway, upload, parts)
-    if plain_digest != act.particulars.sha256:
+    digests = _digests(gateway, upload, parts)
+    if digests.plain != act.particulars.sha256:
         raise VerificationError("the whole that arrived is not what was stated")
     vault = gateway.vault(gateway.now())
     header = wrap(unseal(upload.secrets, gateway.upload_key)[:16], [vault])
@@ -264,10 +284,11 @@ def _seal_upload(gateway: Gateway, signed: Signed, act: Complete) -> Sealed | No
         suite=upload.suite,
         size=upload.size,
         body_size=body_size(upload.size),
-        body=sealed_digest,
+        body=digests.sealed,
         vault_header=header,
         vault_digest=hex_sha256(header),
         epoch=epoch_of(str(vault)),
+        body_parts=digests.parts,
     )
 
 
@@ -284,20 +305,10 @@ def _empty_part(gateway: Gateway, upload: Upload) -> Part:
     return part
 
 
-def _digests(gateway: Gateway, upload: Upload, parts: list[Part]) -> tuple[str, str]:
-    """Decrypt the durable parts once; return the SHA-256 of plaintext and of the sealed body.
-
-    This reads back what is on disk, so a part that rotted or never arrived is found here.
-    """
-    body = _body(gateway, upload)
-    whole, sealed = hashlib.sha256(), hashlib.sha256()
-    for part in parts:
-        if part.blob is None:
-            raise NotFoundError("a part of the upload is not durable yet")
-        data = b"".join(gateway.blobs.read(part.blob))
-        sealed.update(data)
-        whole.update(body.open_part(part.start, data))
-    return whole.hexdigest(), sealed.hexdigest()
+def _digests(gateway: Gateway, upload: Upload, parts: list[Part]) -> Digests:
+    """Return the digests of plaintext and sealed body: taken as the parts came, or by reading them back."""
+    tally = gateway.tallies.at(upload.id, upload.size, gateway.crew) if upload.size else None
+    return take(tally, gateway.blobs, _body(gateway, upload), parts, gateway.crew)
 
 
 def _body(gateway: Gateway, upload: Upload) -> Body:

@@ -3,7 +3,7 @@
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -36,6 +36,7 @@ from gateway.store import orders, sets
 from gateway.store.blobs import LocalBlobs
 from gateway.store.replay import Replay
 from gateway.store.writer import Log, Transaction, Writer
+from gateway.workflows.digests import Tallies, crew
 
 Answer = dict[str, Json]
 
@@ -102,7 +103,7 @@ class Signed:
 class Gateway:
     """Everything that workflows use. Built once, in the composition root.
 
-    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished; *waiting* are those of them that wait for the keyholder; *keyholder_trouble* says why it could not be shown what it has not seen; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force.
+    *single* is for reads of one statement. *unauthenticated* counts requests whose token did not hold since the last upkeep; *stuck* says why released shares could not be finished; *waiting* are those of them that wait for the keyholder; *keyholder_trouble* says why it could not be shown what it has not seen; *underway* are the ranges (share, serving) being sent; *settled* is notified when one has ended; *owed* are the ends that the database did not take; *recovered* counts the writer's new connections after which interrupted releases were finished; *displaced* is set once another server has taken this one's place; *proposal_days* is how long a proposal stays open; *swept* the day on which all shares with dates were last decided again; *dates* which these are; *upload_quota* bytes may lie in the open uploads of one actor; *policy_threshold* authors sign a policy set; *refused* says of `directory` and `policy` why what lies in its folder is not in force; on *crew* ciphers and hashes run beside each other; *tallies* are the digests of uploads as far as they have come.
     """
 
     engine: Engine
@@ -134,6 +135,8 @@ class Gateway:
     settled: threading.Condition = field(default_factory=threading.Condition)
     owed: dict[tuple[str, str], Callable[[Transaction], None]] = field(default_factory=dict)
     recovered: int = 0
+    crew: Executor = field(default_factory=crew)
+    tallies: Tallies = field(default_factory=Tallies)
     _waiting: "weakref.WeakValueDictionary[str, threading.Lock]" = field(
         default_factory=weakref.WeakValueDictionary
     )

@@ -461,6 +461,9 @@ def _check_served(conn: Connection, share_id: str) -> None:
     share = shares.get(conn, share_id)
     package = shares.package(conn, share.package)
     for n, item in enumerate(uploads.deposited(conn, package.items)):
-        header = shares.header(conn, share_id, n)
-        if servings.served(conn, share_id, n, header.seq) < len(header.data) + item.body_size:
+        header, sizes = shares.header(conn, share_id, n), shares.header_sizes(conn, share_id, n)
+        if (
+            servings.served(conn, share_id, n, header.seq, sizes)
+            < len(header.data) + item.body_size
+        ):
             raise ConflictError(f"item {n} was not served to its end: pull it first")

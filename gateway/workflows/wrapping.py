@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.envelope import parse_recipient, seal_bytes
 from gateway.exchange.acts import MakePackage
+from gateway.exchange.body_parts import BodyParts
 from gateway.exchange.directory import Directory
 from gateway.exchange.manifest import (
     Inner,
@@ -39,6 +40,7 @@ class Material:
     share: Share
     package: MakePackage
     items: Sequence[uploads.Sealed]
+    parts: tuple[BodyParts, ...]
     terms: dict[str, Json]
     party: Party
     directory: Directory
@@ -50,10 +52,13 @@ def read_material(gateway: Gateway, share_id: str) -> Material:
         directory = gateway.follow(conn)
         share = shares.get(conn, share_id)
         package = shares.package(conn, share.package)
+        items = uploads.deposited(conn, package.items)
+        parts = [uploads.body_parts_of(conn, item.item) for item in items]
         return Material(
             share,
             package,
-            uploads.deposited(conn, package.items),
+            items,
+            tuple(BodyParts(n, digests) for n, digests in enumerate(parts) if digests),
             shares.released_terms(conn, share_id),
             usable(conn, directory.party(share.recipient)),
             directory,
@@ -142,6 +147,7 @@ def _seal_inner(of: Material, now: datetime) -> bytes:
         terms=of.terms,
         basis=plain(basis) if basis.mode == "requested" else {"mode": "proactive"},
         note=of.package.note,
+        parts=of.parts or msgspec.UNSET,
     )
     # The manifest speaks of every item, so it takes the strongest suite that the recipient has.
     keys = envelope_keys(of.party, "pq", now) or envelope_keys(of.party, "classic", now)

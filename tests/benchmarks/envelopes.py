@@ -1,6 +1,8 @@
 """Sealing and opening beside stock age; one recipient beside many."""
 
+import io
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -81,6 +83,33 @@ def _rate(plan: Plan, seconds: Sequence[float]) -> float:
     return plan.sealed / MB / median(seconds)
 
 
+def in_memory(plan: Plan, folder: Path) -> Iterator[Figure | Absent]:
+    """Megabytes per CPU second from memory to a sink that keeps nothing; the peer reads its file."""
+    identity = generate_identity(Suite.CLASSIC)
+    plain, sealed = folder / "plain", folder / "sealed"
+    _fill(plain, plan.sealed)
+    _seal_stream(plain, identity.recipient, sealed)
+    if stock.AGE is None:
+        yield Absent("seal and open in memory", stock.WHY)
+        return
+    text, made = plain.read_bytes(), sealed.read_bytes()
+    ours: dict[str, list[float]] = {"seal": [], "open": []}
+    theirs: dict[str, list[float]] = {"seal": [], "open": []}
+    for _ in range(plan.repeat):
+        ours["seal"].append(cpu(lambda: _to_nowhere(text, identity.recipient)))
+        theirs["seal"].append(stock.seal([identity.recipient], plain, NOWHERE))
+        ours["open"].append(cpu(lambda: deque(unseal_stream(io.BytesIO(made), [identity]), 0)))
+        theirs["open"].append(stock.unseal(identity, sealed, folder))
+    for step, peer in (("seal", "age -r"), ("open", "age -d")):
+        name = f"{step}, memory to sink"
+        yield Figure(name, _rate(plan, ours[step]), "MB/CPU s", peer, _rate(plan, theirs[step]))
+
+
+def _to_nowhere(text: bytes, recipient: Recipient) -> None:
+    with NOWHERE.open("wb") as out:
+        seal_stream(io.BytesIO(text), out, [recipient])
+
+
 def fan_out(plan: Plan, folder: Path) -> Iterator[Figure | Absent]:
     """One file key to one recipient and to many: headers only, the body is sealed once."""
     many = {
@@ -100,6 +129,16 @@ def fan_out(plan: Plan, folder: Path) -> Iterator[Figure | Absent]:
         "the same, classic",
         each[Suite.CLASSIC] * micro,
     )
+    made: list[bytes] = []
+    rounds = []
+    for _ in range(plan.repeat):
+        made.clear()
+        rounds.append(cpu(lambda: made.extend(wrap(key, [r]) for r in many[Suite.PQ])))
+    taken = median(rounds)
+    named = f"headers for {plan.recipients} recipients, pq"
+    yield Figure(named, taken * 1000, "CPU ms", "goal, 0.2 ms each", plan.recipients * 0.2)
+    size = sum(map(len, made)) / MB
+    yield Figure(named, size, "MB", "goal, 1,750 B each", plan.recipients * 1750 / MB)
     plain = folder / "fanned"
     _fill(plain, plan.fanned)
     name = f"cost of {plan.recipients} recipients, of one = 1"

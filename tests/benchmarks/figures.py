@@ -58,6 +58,9 @@ class Plan:
     packages: int  # that are shared with each authority
     authorities: int
     decisions: int  # per round
+    deposited: int  # bytes of the file that is deposited
+    deposits: int  # times that it is
+    streamed: int  # bytes that go through memory
 
 
 FULL = Plan(
@@ -71,6 +74,9 @@ FULL = Plan(
     packages=12,
     authorities=17,
     decisions=1000,
+    deposited=4 << 30,
+    deposits=2,
+    streamed=20 << 30,
 )
 QUICK = Plan(
     repeat=1,
@@ -83,6 +89,9 @@ QUICK = Plan(
     packages=1,
     authorities=3,
     decisions=50,
+    deposited=24 << 20,
+    deposits=1,
+    streamed=64 << 20,
 )
 
 

@@ -12,15 +12,16 @@ AGE = shutil.which("age")
 WHY = "age is not installed"
 
 
-def _spent() -> float:
+def spent() -> float:
+    """Return the CPU seconds of the processes that this one has waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _run(*args: str) -> float:
-    begun = _spent()
+    begun = spent()
     subprocess.run(["age", *args], check=True)
-    return _spent() - begun
+    return spent() - begun
 
 
 def seal(recipients: Sequence[Recipient], source: Path, target: Path) -> float:

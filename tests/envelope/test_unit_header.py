@@ -348,3 +348,9 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
 
 def test_a_recipient_is_its_suite_and_its_bytes() -> None:
     assert Recipient(Suite.CLASSIC, bytes(32)) != Recipient(Suite.PQ, bytes(32))
+
+
+def test_a_recipient_whose_kem_key_is_beyond_the_modulus_is_malformed() -> None:
+    public = MINE[Suite.PQ].recipient.public
+    with pytest.raises(MalformedError, match="ML-KEM key is none"):
+        parse_recipient(bech32.encode("age1pq", b"\xff" * 1184 + public[1184:]))

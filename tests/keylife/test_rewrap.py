@@ -18,7 +18,7 @@ from gateway.workflows import revoked
 from tests import reconcile
 from tests.keylife.steps import keys_of, name_of, put_into_force, rewrap, rotate, step
 from tests.sharing.steps import amend, pull_status, released, suspended
-from tests.world import Running, World, recall, running, session
+from tests.world import Running, World, recall, running, session, share_with, source
 
 
 async def pulled(world: World, who: str, share: str) -> client.Pulled:
@@ -209,3 +209,23 @@ async def test_a_rotation_ends_with_the_old_key_retired_and_its_shares_served(
     assert await pull_status(live.world, made.share) == "served"
     await put_into_force(live)
     await asyncio.sleep(0)
+
+
+async def test_a_pull_that_was_cut_off_before_a_rewrap_goes_on_after_it(live: Running) -> None:
+    path = live.world.root / "big.bin"
+    path.write_bytes(bytes(3 << 20))
+    share = await share_with(live.world, "xa", [source(path)])
+    await rotate(live, "xa")
+    (old, new) = keys_of(live.world, "xa")
+    await step(live, fingerprint(old), Step.RETIRE)
+    async with session(live.world, "xa") as endpoint:
+        _, inner, _ = await client.offered(endpoint, share)
+        work = live.world.root / "out" / f".{share}.partial"
+        work.mkdir(parents=True)
+        target, part = f"/v1/shares/{share}/items/0", {"Range": f"bytes=0-{(2 << 20) - 1}"}
+        (work / "0.age").write_bytes((await endpoint.request("GET", target, b"", part)).body)
+        await rewrap(live.world, "xa", share)
+        assert inner.items[0].particulars.size == 3 << 20
+    got = await pulled(live.world, "xa", share)
+    assert (got.folder / "big.bin").read_bytes() == bytes(3 << 20)
+    assert new.status is Status.NEXT

@@ -9,7 +9,7 @@ from alembic import op
 from gateway.store import tables
 
 revision = "0005_keylife"
-down_revision = "0005_custody"
+down_revision = "0005_parts"
 APPEND_ONLY = (
     "introduced_keys", "key_challenges", "key_proofs", "key_confirmations", "wrappings", "share_rewraps",
     "header_deletions",
