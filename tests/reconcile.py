@@ -53,6 +53,7 @@ def check_on(gateway: Gateway, conn: Connection) -> Counter[str]:
     """Check what this connection sees."""
     books = Books(conn, read_ledger(gateway, conn))
     _shares(books)
+    _keys(books)
     _servings(books)
     _rfas(books)
     _facts(books)
@@ -197,21 +198,84 @@ def _signed_terms(books: Books) -> None:
 
 
 def _prepared(books: Books, shares: Mapping[str, Row[Any]]) -> None:
-    """Whatever was prepared has its manifest, a header for each item, and keys; nothing else has."""
+    """Whatever was prepared has its manifest, a header for each item, and keys; nothing else has.
+
+    What was wrapped anew has as many more of both; a header that was deleted has a row that says so.
+    """
     prepared = {e.share for e in books.rows(tables.share_events) if e.state == "prepared"}
-    manifests = {row.share: row for row in books.rows(tables.manifests)}
-    assert set(manifests) == prepared
+    manifests = {(row.share, row.seq): row for row in books.rows(tables.manifests)}
+    made = {(name, 0) for name in prepared} | _rewrapped(books, manifests)
+    assert set(manifests) == made
     assert {row.share for row in books.rows(tables.share_keys)} == prepared
     items: dict[str, set[str]] = defaultdict(set)
     for row in books.rows(tables.package_items):
         items[row.package].add(row.item)
-    headers: dict[str, set[str]] = defaultdict(set)
+    headers: dict[tuple[str, int], set[str]] = defaultdict(set)
     for row in books.rows(tables.headers):
         assert row.digest == hex_sha256(row.data)
-        headers[row.share].add(row.item)
-    assert headers == {name: items[shares[name].package] for name in prepared}
+        headers[row.share, row.seq].add(row.item)
+    wrapped: dict[tuple[str, int], set[str]] = defaultdict(set)
+    introduced = {row.key for row in books.rows(tables.introduced_keys)}
+    where = {}
+    for row in books.rows(tables.wrappings):
+        assert row.key in introduced, "a header was wrapped to a key that nobody introduced"
+        wrapped[row.share, row.seq].add(row.item)
+        where[row.share, row.n, row.seq] = row.item
+    for row in _deleted(books):
+        headers[row.share, row.seq].add(where[row.share, row.n, row.seq])
+    assert headers == wrapped == {one: items[shares[one[0]].package] for one in made}
     for told in books.kinds["share.available"]:
-        assert told["content"] == {"manifest": manifests[str(told["subject"])].digest}
+        assert told["content"] == {"manifest": manifests[str(told["subject"]), 0].digest}
+
+
+def _rewrapped(books: Books, manifests: Mapping[tuple[str, int], Row[Any]]) -> set[tuple[str, int]]:
+    """Each re-wrap has its entry, which names the new manifest and the one before."""
+    rows = books.rows(tables.share_rewraps)
+    assert len(rows) == len(books.kinds["share.rewrapped"])
+    for row in rows:
+        said = {"subject": row.share, "actor": row.actor, "order": row.order_digest}
+        told = books.claim(row.entry, ["share.rewrapped"], **said, time=exact(row.at))
+        assert told["content"] == {
+            "manifest": manifests[row.share, row.seq].digest,
+            "replaces": manifests[row.share, row.seq - 1].digest,
+            "rewrap": row.seq,
+        }
+    return {(row.share, row.seq) for row in rows}
+
+
+def _deleted(books: Books) -> list[Row[Any]]:
+    """Each deleted header is named by an entry, and was never served."""
+    rows = books.rows(tables.header_deletions)
+    served = {(row.share, row.n, row.seq) for row in books.rows(tables.servings)}
+    named: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        assert (row.share, row.n, row.seq) not in served, "a header was deleted that was fetched"
+        named[row.entry].add(row.n)
+    for entry, numbers in named.items():
+        content = books.claim(entry, ["header.deleted"])["content"]
+        assert isinstance(content, dict)
+        assert content["n"] == sorted(numbers)
+    return rows
+
+
+def _keys(books: Books) -> None:
+    """Each challenge, answer and confirmation has its entry; a confirmed key has two persons."""
+    for kind, table, name in (
+        ("key.challenged", tables.key_challenges, "id"),
+        ("key.proved", tables.key_proofs, "challenge"),
+    ):
+        entries = books.by(kind, "subject")
+        rows = books.rows(table)
+        assert {getattr(row, name) for row in rows} == set(entries)
+        for row in rows:
+            books.claim(entries[getattr(row, name)].id, [kind], time=exact(row.at))
+    persons: dict[str, set[str]] = defaultdict(set)
+    keys = {row.id: row.key for row in books.rows(tables.key_challenges)}
+    for row in books.rows(tables.key_confirmations):
+        books.claim(row.entry, ["key.confirmed"], subject=row.challenge, actor=row.person)
+        persons[keys[row.challenge]].add(row.person)
+    for row in books.rows(tables.introduced_keys):
+        assert row.how == "founding" or len(persons[row.key]) >= 2, "one person introduced a key"
 
 
 def _servings(books: Books) -> None:
@@ -396,6 +460,8 @@ def _owed(books: Books) -> Counter[tuple[str, str | None, About]]:
     owed.update((recipients[s], s, About.SHARE_AVAILABLE) for s in offered)
     owed.update((recipients[s], s, About.SHARE_RECALLED) for s in recalled)
     owed.update((recipients[s], s, About.SHARE_EXPIRED) for s in expired)
+    again = (row.share for row in books.rows(tables.share_rewraps))
+    owed.update((recipients[s], s, About.SHARE_REWRAPPED) for s in again)
     authorities = {row.id: row.authority for row in books.rows(tables.rfas)}
     for event in books.rows(tables.rfa_events):
         about = _TOLD.get(RfaStep(event.step))

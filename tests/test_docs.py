@@ -33,6 +33,7 @@ from gateway.web.api import (
     about,
     facts,
     inbox,
+    keys,
     overview,
     policy,
     review,
@@ -202,7 +203,7 @@ def test_every_route_is_documented() -> None:
     text = (ROOT / "docs" / "formats" / "messages.md").read_text(encoding="utf-8")
     section = text.split("## 10. Endpoints")[1].split("### Admin port")[0]
     said = {match.split("?")[0] for match in re.findall(r"`((?:[A-Z]+) /v1/[^`]*)`", section)}
-    modules = (about, facts, inbox, overview, policy, review, rfas, shares, uploads, withheld)
+    modules = (about, facts, inbox, keys, overview, policy, review, rfas, shares, uploads, withheld)
     routes = (route for module in modules for route in module.routes)
     known = {
         re.sub(r"\{(\w+):[^}]*\}", r"{\1}", f"{route.method} {route.path}")

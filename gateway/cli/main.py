@@ -11,6 +11,7 @@ from gateway.cli import (
     facts,
     history,
     keyholder,
+    keylife,
     ledger,
     matching,
     overview,
@@ -38,6 +39,7 @@ app.command()(team.package)
 app.command()(desk.redact)
 app.command()(desk.mark)
 app.add_typer(share.app, name="share")
+share.app.command("rewrap")(keylife.rewrap)
 app.command()(share.recall)
 app.command()(matching.match)
 app.command()(overview.approvals)
@@ -55,6 +57,7 @@ app.command()(excerpt.cat)
 app.command()(endpoint.receipt)
 app.add_typer(endpoint.app, name="endpoint")
 signers.add_to(setup.keys)
+keylife.register(setup.keys)
 app.add_typer(setup.keys, name="keys")
 app.add_typer(keyholder.app, name="keyholder")
 app.add_typer(database.app, name="database")

@@ -261,12 +261,13 @@ def add_service(
 @keys.command("list")
 def list_keys(instance: Instance, json: bool = Json) -> None:
     """List persons and services with the fingerprints of their keys, as edited: sign to put into force."""
-    from gateway import settings
+    from gateway import settings, wiring
     from gateway.client import ceremony
+    from gateway.exchange.key_life import advice, fingerprint
     from gateway.exchange.parties import Second
-    from gateway.kernel.encoding import hex_sha256
 
     with explained():
+        now = wiring.now()
         parties = ceremony.read_parties(instance / settings.read(instance).directory)
     rows = [
         {
@@ -276,9 +277,10 @@ def list_keys(instance: Instance, json: bool = Json) -> None:
             "roles": " ".join(role.value for role in member.roles),
             "use": key.use.value,
             "status": key.status.value,
-            "fingerprint": key.kid if key.alg == "Ed25519" else hex_sha256(key.public.encode()),
+            "fingerprint": fingerprint(key),
             "ends": key.not_after,
             "second": key.second.mandatory_from if isinstance(key.second, Second) else "",
+            "next": advice(member, key, now, introduced=None),
         }
         for party in parties
         for member in party.members
@@ -307,6 +309,8 @@ def _lines(rows: list[dict[str, str]]) -> Iterator[str]:
             f"  {row['use']:<10} {row['status']:<8} until {row['ends'][:10]}  {row['fingerprint']}"
         )
         yield line + twice
+        if row["next"]:
+            yield f"  {'':<10} {row['next']}"
 
 
 @keys.command("sign")
@@ -329,20 +333,3 @@ def sign(
         signers = [keyfiles.open_signer(path, phrase, pin) for path in paths]
         number = ceremony.sign_set(instance / config.directory, signers, wiring.now(), days=days)
     show({"number": number}, f"signed directory set {number}", as_json=json)
-
-
-# A fingerprint may begin with a dash.
-@keys.command("revoke", context_settings={"ignore_unknown_options": True})
-def revoke(
-    instance: Instance,
-    fingerprint: Annotated[str, typer.Argument(help="Fingerprint, or its beginning.")],
-    json: bool = Json,
-) -> None:
-    """Revoke a key in the directory's files; sign the set to put it into force."""
-    from gateway import settings
-    from gateway.client import ceremony
-
-    with explained():
-        owner = ceremony.revoke(instance / settings.read(instance).directory, fingerprint)
-    note("sign the directory and send SIGHUP to the gateway to put this into force")
-    show({"owner": owner}, f"revoked a key of {owner}", as_json=json)

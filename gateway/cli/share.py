@@ -196,6 +196,8 @@ def suspended(as_: Path = As, json: bool = Json) -> None:
 def _why(why: dict[str, Any]) -> str:
     """Say why a share is suspended: what is unmet, else the rules that fired, else the cause."""
     unmet = [f"{kind}: {', '.join(what)}" for kind, what in why.get("unmet", {}).items()]
+    if why["cause"] == "key":
+        return "its key was revoked: gateway share rewrap, once another one is introduced"
     stricter = [f"stricter now: {', '.join(why['kinds'])}"] if why["cause"] == "terms" else []
     return ", ".join(unmet or stricter or why.get("rules") or [why["cause"]])
 

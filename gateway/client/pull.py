@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import UNSET, UnsetType
+
 from gateway.client.arrived import recheck
 from gateway.client.fetch import Say, fetch
 from gateway.client.moments import moment_of
@@ -25,31 +27,36 @@ from gateway.client.push import Progress, sync
 from gateway.client.session import Session
 from gateway.client.terms import Told, told, write
 from gateway.client.trust import check_growth, refresh_checkpoint, refresh_directory
-from gateway.envelope import Identity, Lane, open_body, unseal_bytes, unwrap
+from gateway.envelope import NO_MATCH, Identity, Lane, open_body, unseal_bytes, unwrap
 from gateway.exchange.directory import Directory
 from gateway.exchange.manifest import (
     Inner,
     Manifest,
     OpenItem,
+    Rewrapped,
     SealedItem,
     check_inner_digest,
+    check_rewrap,
     open_inner,
     open_manifest,
 )
 from gateway.exchange.messages import Message, open_message
+from gateway.exchange.parse import build
 from gateway.exchange.parties import Use
 from gateway.exchange.receipts import Receipt, Rung, sign_receipt
 from gateway.kernel.encoding import Json, hex_sha256, un_b64url
 from gateway.kernel.errors import (
     ConflictError,
+    GatewayError,
     MalformedError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
-from gateway.kernel.signing import Pair
+from gateway.kernel.signing import Pair, unverified_payload
 from gateway.kernel.time import instant, spell
 from gateway.ledger import Slot, check_openings, decode_openings, parse_proof, verify_proof
 
+_REWRAPS = 2  # times that a share may be wrapped anew while it is pulled
 _SMALL = 4 << 20  # bytes: what is no larger is decrypted sooner than it is handed to threads
 
 
@@ -109,10 +116,30 @@ async def pull(
     Its terms are announced, and written to `out/<share>.terms.json`, before any item is fetched or
     decrypted. What came as something else than was signed, and is fetched again, is said. Raises TermsUnsignedError while an officer has to sign them.
     """
-    manifest, inner, said = await offered(session, share)
-    announce(said)
-    await asyncio.to_thread(write, said, out / f"{share}.terms.json")
-    digest, identities = said.manifest, session.folder.identities()
+    for left in range(_REWRAPS, -1, -1):
+        manifest, inner, said = await offered(session, share)
+        announce(said)
+        await asyncio.to_thread(write, said, out / f"{share}.terms.json")
+        try:
+            folder = await _take(session, manifest, inner, said.manifest, out, progress, say)
+            return Pulled(share, said.manifest, folder, inner)
+        except (ConflictError, VerificationError):
+            if not left or not await _replaced(session, share, said.manifest):
+                raise
+    raise ConflictError("the share is wrapped anew again and again; try again")
+
+
+async def _take(
+    session: Session,
+    manifest: Manifest,
+    inner: Inner,
+    digest: str,
+    out: Path,
+    progress: Progress,
+    say: Say,
+) -> Path:
+    """Fetch, check and open what a manifest says, and acknowledge it; return the folder."""
+    share, identities = manifest.share, session.folder.identities()
     work, final = out / f".{share}.partial", out / share
     if final.exists():  # cut off before the receipts were sent
         await asyncio.to_thread(_check_files, inner, final)
@@ -130,15 +157,27 @@ async def pull(
             await _fetch_all(session, manifest, inner, work, progress, say)
             await asyncio.to_thread(_unpack, manifest, inner, identities, work, final)
     await acknowledge(session, share, digest, Rung.VERIFIED)
-    return Pulled(share, digest, final, inner)
+    return final
+
+
+async def _replaced(session: Session, share: str, digest: str) -> bool:
+    """Tell whether the share was wrapped anew since its manifest was read: then it is read once more."""
+    try:
+        container = (await session.get(f"/v1/shares/{share}/manifest")).body
+    except GatewayError:
+        return False
+    return hex_sha256(container) != digest
 
 
 async def offered(session: Session, share: str) -> tuple[Manifest, Inner, Told]:
     """Return both layers of a share's manifest, verified, and its terms. No item is touched."""
     directory = await refresh_directory(session)
     await refresh_checkpoint(session)
-    manifest, digest = await _manifest(session, directory, share)
-    await check_evidence(session, share, digest)
+    manifest, container = await _manifest(session, directory, share)
+    digest = hex_sha256(container)
+    await check_evidence(session, share, digest, manifest.rewrap)
+    session.folder.keep(f"outer-{share}", container)
+    session.folder.keep(f"manifest-{share}", digest.encode())
     inner = await _inner(session, manifest, session.folder.identities())
     return manifest, inner, told(manifest, digest, inner)
 
@@ -152,23 +191,33 @@ async def is_served(session: Session, share: str) -> bool:
     return True
 
 
-async def _manifest(session: Session, directory: Directory, share: str) -> tuple[Manifest, str]:
+async def _manifest(session: Session, directory: Directory, share: str) -> tuple[Manifest, bytes]:
+    """Return the outer manifest and its container.
+
+    Another one than was seen before must follow it and change nothing but headers.
+    """
     container = (await session.get(f"/v1/shares/{share}/manifest")).body
     keys = _gateway_keys(directory)
     party = session.folder.profile.party
     manifest = open_manifest(container, keys, share=share, recipient=party)
-    digest, name = hex_sha256(container), f"manifest-{share}"
-    seen = session.folder.state(name)
-    if seen is not None and seen.decode() != digest:
-        raise VerificationError("the gateway offers another manifest for this share than before")
-    session.folder.keep(name, digest.encode())
-    return manifest, digest
+    seen, before = session.folder.state(f"manifest-{share}"), session.folder.state(f"outer-{share}")
+    if seen is not None and seen.decode() != hex_sha256(container):
+        if not manifest.sequence:
+            raise VerificationError(
+                "the gateway offers another manifest for this share than before"
+            )
+        if before is not None:  # kept after it was verified, by the keys of that time
+            check_rewrap(build(unverified_payload(before), Manifest), manifest)
+    return manifest, container
 
 
-async def check_evidence(session: Session, share: str, manifest: str) -> int:
+async def check_evidence(
+    session: Session, share: str, manifest: str, rewrap: Rewrapped | UnsetType = UNSET
+) -> int:
     """Check that the release of this very manifest stands in the ledger; return its index.
 
-    The proof's checkpoint must continue the last one seen.
+    Of one that was wrapped anew, that the re-wrap does. The proof's checkpoint must continue the last
+    one seen.
     """
     evidence = (await session.get(f"/v1/shares/{share}/evidence")).json()
     leaf = un_b64url(_text(evidence, "leaf"))
@@ -179,11 +228,14 @@ async def check_evidence(session: Session, share: str, manifest: str) -> int:
     openings = decode_openings(unseal_bytes(sealed, session.folder.identities()))
     check_openings(leaf, openings)
     said = {slot: opening.value for slot, opening in openings.items()}
+    content: dict[str, Json] = {"manifest": manifest}
+    if isinstance(rewrap, Rewrapped):
+        content |= {"replaces": rewrap.replaces, "rewrap": rewrap.n}
     expected: dict[Slot, Json] = {
-        Slot.KIND: "share.available",
+        Slot.KIND: "share.rewrapped" if isinstance(rewrap, Rewrapped) else "share.available",
         Slot.SUBJECT: share,
         Slot.RECIPIENT: session.folder.profile.party,
-        Slot.CONTENT: {"manifest": manifest},
+        Slot.CONTENT: content,
     }
     if any(said.get(slot) != value for slot, value in expected.items()):
         raise VerificationError("the ledger's entry is not of this share and manifest")
@@ -193,7 +245,16 @@ async def check_evidence(session: Session, share: str, manifest: str) -> int:
 async def _inner(session: Session, manifest: Manifest, identities: Sequence[Identity]) -> Inner:
     sealed = (await session.get(f"/v1/shares/{manifest.share}/manifest/inner")).body
     check_inner_digest(manifest, sealed)
-    return open_inner(manifest, unseal_bytes(sealed, identities))
+    try:
+        data = unseal_bytes(sealed, identities)
+    except VerificationError as error:
+        if str(error) != NO_MATCH:
+            raise
+        raise ConflictError(
+            "no key in this folder opens the share: have it wrapped to your keys of today, with "
+            f"gateway share rewrap {manifest.share}, then pull again"
+        ) from None
+    return open_inner(manifest, data)
 
 
 async def _fetch_all(
@@ -282,10 +343,18 @@ class _Tee:
 
 
 async def acknowledge(session: Session, share: str, manifest: str, rung: Rung) -> str:
-    """Sign and send a receipt; one that is kept already counts as sent. Returns the share's state."""
+    """Sign and send a receipt; one that is kept already counts as sent. Returns the share's state.
+
+    One from before the share was wrapped anew counts if it had arrived; else it is signed anew.
+    """
     folder = session.folder
     name = f"receipt-{rung.value}-{share}"
     kept = folder.state(name)
+    if kept is not None and build(unverified_payload(kept), Receipt).manifest != manifest:
+        try:
+            return await _send_receipt(session, share, kept)
+        except VerificationError:
+            kept = None
     if kept is None:
         receipt = Receipt(
             v=1,
@@ -298,8 +367,12 @@ async def acknowledge(session: Session, share: str, manifest: str, rung: Rung) -
         )
         kept = sign_receipt(receipt, folder.message_signer())
         folder.keep(name, kept)
+    return await _send_receipt(session, share, kept)
+
+
+async def _send_receipt(session: Session, share: str, receipt: bytes) -> str:
     headers = {"Content-Type": "application/json"}
-    reply = await session.request("POST", f"/v1/shares/{share}/receipts", kept, headers)
+    reply = await session.request("POST", f"/v1/shares/{share}/receipts", receipt, headers)
     return str(reply.json().get("state"))
 
 

@@ -13,7 +13,7 @@ from gateway.envelope.files import (
     unseal_bytes,
     unseal_stream,
 )
-from gateway.envelope.header import MAX_RECIPIENTS, unwrap, wrap
+from gateway.envelope.header import MAX_RECIPIENTS, NO_MATCH, unwrap, wrap
 from gateway.envelope.keys import (
     Identity,
     Recipient,
@@ -32,6 +32,7 @@ __all__ = [
     "MAX_HEADER",
     "MAX_RECIPIENTS",
     "NONCE",
+    "NO_MATCH",
     "PART",
     "TAG",
     "Body",

@@ -8,6 +8,8 @@ from gateway.envelope.stanza import INTRO, Parsed, b64, parse
 from gateway.kernel.errors import MalformedError, VerificationError
 
 MAX_RECIPIENTS = 8
+NO_MATCH = "no identity matches"
+"""What is said of a header that is sound as far as one can tell, and for other keys."""
 
 
 def wrap(file_key: bytes, recipients: Sequence[Recipient]) -> bytes:
@@ -47,7 +49,7 @@ def _match(parsed: Parsed, identities: Iterable[Identity]) -> bytes:
             key = identity.unwrap(stanza)
             found = key if found is None else found
     if found is None:
-        raise VerificationError("no identity matches")
+        raise VerificationError(NO_MATCH)
     return found
 
 

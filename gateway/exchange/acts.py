@@ -28,6 +28,7 @@ from gateway.exchange.derivation_acts import DerivationCheck, Derive, relation_t
 from gateway.exchange.directory import Actor, Directory
 from gateway.exchange.fact_acts import Amend, Attest, EndAttestation, Evidence
 from gateway.exchange.history_acts import Declare
+from gateway.exchange.key_acts import ChallengeKey, ConfirmKey, RewrapShare
 from gateway.exchange.naming import can_stand_together, check_name
 from gateway.exchange.parse import decode, plain
 from gateway.exchange.parties import Key, Role
@@ -83,8 +84,10 @@ __all__ = [
     "Attest",
     "Basis",
     "Body",
+    "ChallengeKey",
     "CloseRfa",
     "Complete",
+    "ConfirmKey",
     "ConfirmRfa",
     "Consult",
     "Declare",
@@ -111,6 +114,7 @@ __all__ = [
     "ReleaseItem",
     "ReopenRfa",
     "ReviewWithheld",
+    "RewrapShare",
     "RfaAct",
     "SignOffPolicy",
     "StrikeRfa",
@@ -164,6 +168,9 @@ Act: TypeAlias = (
     | ActivatePolicy
     | PreviewPolicy
     | SignOffPolicy
+    | ChallengeKey
+    | ConfirmKey
+    | RewrapShare
     | AcceptHead
 )
 
@@ -181,6 +188,15 @@ _RFA_OFFICER = frozenset({Role.RFA_OFFICER})
 _ATTESTERS = frozenset({Role.LEGAL_ADVISER, Role.HEAD_OF_SHARING, Role.HEAD_OF_MECHANISM})
 _ACTIVATORS = frozenset({Role.POLICY_AUTHOR, Role.HEAD_OF_SHARING, Role.HEAD_OF_MECHANISM})
 _SIGNING_OFF = frozenset({Role.LEGAL_ADVISER, Role.HEAD_OF_MECHANISM})
+_INTRODUCERS = frozenset(
+    {
+        Role.RFA_OFFICER,
+        Role.LEGAL_ADVISER,
+        Role.HEAD_OF_SHARING,
+        Role.HEAD_OF_MECHANISM,
+        Role.CUSTODIAN,
+    }
+)
 
 # Who may order what. The roles are alternatives; the flag says that only a person may.
 RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
@@ -214,6 +230,9 @@ RIGHTS: dict[type, tuple[frozenset[Role], bool]] = {
     ActivatePolicy: (_ACTIVATORS, True),
     PreviewPolicy: (_ACTIVATORS | _SIGNING_OFF | {Role.COMPLIANCE}, True),
     SignOffPolicy: (_SIGNING_OFF, True),
+    ChallengeKey: (_INTRODUCERS, True),
+    ConfirmKey: (_INTRODUCERS, True),
+    RewrapShare: (frozenset({Role.SHARER, Role.RELEASER, Role.ENDPOINT}), False),
     AcceptHead: (frozenset({Role.CUSTODIAN}), True),
 }
 

@@ -8,9 +8,10 @@ proves them and shows neither who else there is nor how many.
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -134,6 +135,10 @@ class Directory:
     def actor(self, kid: str) -> Actor | None:
         """Return who owns the key, whatever its status."""
         return self._by_kid.get(kid)
+
+    def actors(self) -> Mapping[str, Actor]:
+        """Return who owns each key, by its id, whatever its status."""
+        return MappingProxyType(self._by_kid)
 
     def member(self, member_id: str) -> Member:
         """Return a person or service by id. Raises NotFoundError."""

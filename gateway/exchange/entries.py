@@ -64,6 +64,11 @@ class Kind(StrEnum):
     REFUSED = "refused"
     UNAUTHENTICATED = "unauthenticated"  # one summary a minute
     HEAD_ACCEPTED = "head.accepted"
+    KEY_CHALLENGED = "key.challenged"
+    KEY_PROVED = "key.proved"
+    KEY_CONFIRMED = "key.confirmed"
+    SHARE_REWRAPPED = "share.rewrapped"
+    HEADER_DELETED = "header.deleted"
     VAULT_REWRAPPED = "vault.rewrapped"
 
 

@@ -40,11 +40,28 @@ class SealedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("sizes are not negative")
 
 
+class Rewrapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That a share was wrapped anew: for the *n*th time, at what time, in place of which manifest."""
+
+    n: int
+    at: str
+    replaces: str
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not is_hex_digest(self.replaces):
+            raise ValueError("a re-wrap has a number from 1 and the digest of a manifest")
+        try:
+            instant(self.at)
+        except MalformedError as error:
+            raise ValueError(str(error)) from None
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The outer manifest. *inner* is the hex SHA-256 of the inner manifest's age file.
 
     *expires* is the last day on which the share is served; a share without a term has no such member,
-    so that a reader who does not know it refuses what he would not honour, and nothing else.
+    so that a reader who does not know it refuses what he would not honour, and nothing else. The same
+    holds for *rewrap*: the first manifest of a share has none, and *issued* stays that of the first.
     """
 
     v: int
@@ -56,6 +73,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: tuple[SealedItem, ...]
     inner: str
     expires: str | msgspec.UnsetType = msgspec.UNSET
+    rewrap: Rewrapped | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def sequence(self) -> int:
+        """How often the share was wrapped anew when this manifest was made."""
+        return self.rewrap.n if isinstance(self.rewrap, Rewrapped) else 0
 
     def __post_init__(self) -> None:
         try:
@@ -117,6 +140,22 @@ def open_manifest(container: bytes, keys: Keys, *, share: str, recipient: str) -
     if manifest.share != share:
         raise VerificationError("the manifest is of another share")
     return manifest
+
+
+def check_rewrap(old: Manifest, new: Manifest) -> None:
+    """Check that *new* differs from the manifest *old* of the same share by nothing but its headers.
+
+    Raises VerificationError if it is no later one, or speaks of other bodies, terms or items.
+    """
+    if new.sequence <= old.sequence:
+        raise VerificationError("the gateway offers an older manifest for this share than before")
+    if _lasting(old) != _lasting(new):
+        raise VerificationError("the new manifest of this share changes more than its headers")
+
+
+def _lasting(manifest: Manifest) -> tuple[object, ...]:
+    bodies = tuple((item.n, item.body, item.body_size, item.size) for item in manifest.items)
+    return manifest.share, manifest.issued, manifest.product, manifest.expires, bodies
 
 
 def check_inner_digest(manifest: Manifest, sealed: bytes) -> None:

@@ -21,6 +21,7 @@ class About(StrEnum):
     SHARE_AVAILABLE = "share.available"
     SHARE_RECALLED = "share.recalled"
     SHARE_EXPIRED = "share.expired"
+    SHARE_REWRAPPED = "share.rewrapped"  # to other keys: there is a new manifest
     RFA_RECEIVED = "rfa.received"  # the receipt of an RFA or of what was added to it
     RFA_REGISTERED = "rfa.registered"
     RFA_QUESTION = "rfa.question"

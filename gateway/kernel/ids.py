@@ -53,6 +53,10 @@ PREFIXES = frozenset(
         "wth",  # an item that was kept back
         "rvw",  # its review
         "sgn",  # a sign-off of a policy set
+        "chl",  # a challenge to a new envelope key
+        "prf",  # the owner's answer to it
+        "kcf",  # a person's confirmation of the key
+        "rwp",  # a request to wrap a share anew
     }
 )
 _RANDOM_BYTES = 16

@@ -212,7 +212,9 @@ class Holder:
             keys = judge.usable(party, last.suite, request.keys, trust.now)
             if set(keys) == set(last.keys):
                 return last, ()
-            if not set(keys) - set(last.keys):
+            # To fewer keys than before only if another one ended: what they open, they could open.
+            ended = set(last.keys) - set(judge.envelope_keys(party, last.suite, trust.now))
+            if not keys or not (ended or set(keys) - set(last.keys)):
                 raise ConflictError(f"it has no newer {last.suite} key in force")
             return last, keys
 

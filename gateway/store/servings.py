@@ -1,5 +1,6 @@
 """What was served of a share, range by range, and the receipts that vouch for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,10 @@ from gateway.store.tables import receipts, servings
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One range of an item being sent: bytes [first, end) of header ‖ body; none after the day *until*."""
+    """One range of an item being sent: bytes [first, end) of header ‖ body; none after the day *until*.
+
+    *seq* says which header it is of: how often the share had been wrapped anew.
+    """
 
     id: str
     share: str
@@ -21,6 +25,7 @@ class Serving:
     end: int
     entry: str
     until: str | None = None
+    seq: int = 0
 
 
 def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
@@ -35,6 +40,7 @@ def begin_serving(conn: Connection, made: Serving, at: datetime) -> None:
             "state": "open",
             "entry": made.entry,
             "at": at,
+            "seq": made.seq,
         },
     )
 
@@ -48,25 +54,32 @@ def end_serving(conn: Connection, name: str, state: str, sent: int | None) -> bo
 def open_servings(conn: Connection) -> list[Serving]:
     """Return the ranges that a crash left open."""
     rows = conn.execute(select(servings).where(servings.c.state == "open"))
-    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry) for r in rows]
+    return [Serving(r.id, r.share, r.n, r.kid, r.first, r.end, r.entry, seq=r.seq) for r in rows]
 
 
-def served(conn: Connection, name: str, n: int) -> int:
+def served(conn: Connection, name: str, n: int, seq: int, sizes: Mapping[int, int]) -> int:
     """Return how many bytes from 0 on may have been received of item *n*, without a gap.
 
-    A range that a crash cut off counts whole: its bytes were authorised, and a recipient whose signed
-    receipt says that they arrived must not be told that they were not sent.
+    Of the header only what was served with the *seq*th re-wrap counts, of the body whatever was: *sizes*
+    are the sizes of the item's headers, by re-wrap. A range that a crash cut off counts whole: its bytes
+    were authorised, and a recipient whose signed receipt says that they arrived must not be told that
+    they were not sent.
     """
-    query = (
-        select(servings.c.first, servings.c.end, servings.c.sent)
-        .where(servings.c.share == name, servings.c.n == n, servings.c.state != "open")
-        .order_by(servings.c.first)
+    query = select(servings.c.first, servings.c.end, servings.c.sent, servings.c.seq).where(
+        servings.c.share == name, servings.c.n == n, servings.c.state != "open"
     )
     reach = 0
-    for row in conn.execute(query):
-        if row.first > reach:
+    ranges = (
+        (r.first, r.end if r.sent is None else r.first + r.sent, sizes[seq] - sizes[r.seq], r.seq)
+        for r in conn.execute(query)
+    )
+    for first, end in sorted(
+        (first, end) if of == seq else (max(first, sizes[of]) + shift, end + shift)
+        for first, end, shift, of in ranges
+    ):
+        if first > reach:
             break
-        reach = max(reach, row.end if row.sent is None else row.first + row.sent)
+        reach = max(reach, end)
     return reach
 
 

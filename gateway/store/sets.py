@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from gateway.kernel.errors import ConflictError
 from gateway.store.tables import directory_sets
@@ -13,6 +13,12 @@ def latest_directory(conn: Connection) -> tuple[int, bytes] | None:
     query = select(directory_sets).order_by(directory_sets.c.number.desc()).limit(1)
     row = conn.execute(query).first()
     return (row.number, row.data) if row else None
+
+
+def latest_number(conn: Connection) -> int | None:
+    """Return the number of the directory set in force, if there is one."""
+    number: int | None = conn.execute(select(func.max(directory_sets.c.number))).scalar()
+    return number
 
 
 def directory_at(conn: Connection, moment: datetime) -> bytes | None:

@@ -1,8 +1,9 @@
 """Packages and shares: their rows, events, decisions, headers, manifests and servings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 )
 
 from gateway.exchange.acts import Approve, Consult, MakePackage, Propose, act_of
+from gateway.exchange.key_life import kid_digest
 from gateway.exchange.shares import State, Step, advance
 from gateway.kernel.encoding import Json, canonical_json, hex_sha256, parse_json
 from gateway.kernel.errors import ConflictError, NotFoundError
@@ -26,6 +28,7 @@ from gateway.store.tables import (
     clearances,
     decisions,
     headers,
+    introduced_keys,
     manifests,
     orders,
     package_items,
@@ -33,6 +36,7 @@ from gateway.store.tables import (
     share_events,
     share_keys,
     shares,
+    wrappings,
 )
 
 
@@ -73,12 +77,17 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of item *n* of a share."""
+    """The header of item *n* of a share, and the age recipients that it is wrapped to.
+
+    *seq* counts how often the share was wrapped anew before it was made.
+    """
 
     n: int
     item: str
     data: bytes
     digest: str
+    keys: tuple[str, ...] = ()
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,41 +344,73 @@ def clearances_of(conn: Connection, name: str, until: datetime | None = None) ->
 def keep_envelopes(
     conn: Connection,
     name: str,
-    made: Iterable[Header],
+    made: Sequence[Header],
     manifest: KeptManifest,
-    keys: Iterable[str],
+    at: datetime,
+    seq: int = 0,
 ) -> None:
-    """Keep what the keyholder and the manifest key made for a share, and for which *keys*."""
-    conn.execute(insert(share_keys), [{"share": name, "kid": key} for key in sorted(set(keys))])
+    """Keep what the keyholder and the manifest key made for a share, and for which keys.
+
+    Earlier headers and manifests of it stay; from now on these count.
+    """
+    before = {row.kid for row in conn.execute(select(share_keys).where(share_keys.c.share == name))}
+    every = {key for header in made for key in header.keys} - before
+    if every:
+        conn.execute(insert(share_keys), [{"share": name, "kid": key} for key in sorted(every)])
+    base: dict[str, Any] = {"share": name, "seq": seq}
     conn.execute(
         insert(headers),
+        [{**base, "n": h.n, "item": h.item, "data": h.data, "digest": h.digest} for h in made],
+    )
+    conn.execute(
+        insert(wrappings),
         [
-            {"share": name, "n": h.n, "item": h.item, "data": h.data, "digest": h.digest}
+            {**base, "key": kid_digest(key), "n": h.n, "item": h.item, "at": at}
             for h in made
+            for key in h.keys
         ],
     )
-    values = {"share": name, "container": manifest.container, "digest": manifest.digest}
+    values = {**base, "container": manifest.container, "digest": manifest.digest}
     conn.execute(insert(manifests), {**values, "inner": manifest.inner})
 
 
+def sequence(conn: Connection, name: str) -> int:
+    """Return how often a share was wrapped anew."""
+    query = select(func.max(manifests.c.seq)).where(manifests.c.share == name)
+    return conn.execute(query).scalar() or 0
+
+
 def keys_of(conn: Connection, name: str) -> set[str]:
-    """Return the age recipients that can open a share: what its headers were wrapped to."""
-    rows = conn.execute(select(share_keys.c.kid).where(share_keys.c.share == name))
-    return {row.kid for row in rows}
+    """Return the age recipients that a share's headers are wrapped to now."""
+    query = select(wrappings.c.key).where(
+        wrappings.c.share == name, wrappings.c.seq == sequence(conn, name)
+    )
+    rows = select(introduced_keys.c.kid).where(introduced_keys.c.key.in_(query))
+    return {row.kid for row in conn.execute(rows)}
 
 
 def header(conn: Connection, name: str, n: int) -> Header:
-    """Return the header of item *n*. Raises NotFoundError."""
-    query = select(headers).where(headers.c.share == name, headers.c.n == n)
+    """Return the header of item *n* as it is served. Raises NotFoundError, also once it was deleted."""
+    query = select(headers).where(
+        headers.c.share == name, headers.c.n == n, headers.c.seq == sequence(conn, name)
+    )
     row = conn.execute(query).first()
     if row is None:
         raise NotFoundError("no such item")
-    return Header(row.n, row.item, row.data, row.digest)
+    return Header(row.n, row.item, row.data, row.digest, (), row.seq)
+
+
+def header_sizes(conn: Connection, name: str, n: int) -> dict[int, int]:
+    """Return the sizes of the headers of item *n* that are kept, by how often it was wrapped anew before."""
+    query = select(headers.c.seq, func.length(headers.c.data).label("size"))
+    rows = conn.execute(query.where(headers.c.share == name, headers.c.n == n))
+    return {row.seq: row.size for row in rows}
 
 
 def manifest(conn: Connection, name: str) -> KeptManifest:
-    """Return the manifest of a share. Raises NotFoundError."""
-    row = conn.execute(select(manifests).where(manifests.c.share == name)).first()
+    """Return the manifest of a share: the newest. Raises NotFoundError."""
+    query = select(manifests).where(manifests.c.share == name).order_by(manifests.c.seq.desc())
+    row = conn.execute(query.limit(1)).first()
     if row is None:
         raise NotFoundError("no such share")
     return KeptManifest(row.container, row.digest, row.inner)

@@ -18,6 +18,7 @@ from gateway.web.api import (
     about,
     facts,
     inbox,
+    keys,
     overview,
     policy,
     review,
@@ -59,7 +60,19 @@ def make_app(gateway: Gateway, requests_per_minute: int = REQUESTS) -> web.Appli
     app[LIMITS] = Limits(requests_per_minute)
     app[REFUSALS] = Allowance(_REFUSALS)
     app[SMALL_RANGES] = Allowance(_SMALL_RANGES)
-    for module in (uploads, shares, rfas, withheld, facts, inbox, overview, policy, review, about):
+    for module in (
+        uploads,
+        shares,
+        rfas,
+        withheld,
+        facts,
+        inbox,
+        overview,
+        policy,
+        review,
+        keys,
+        about,
+    ):
         app.add_routes(module.routes)
     app[about.DOCUMENT] = spelled(tuple(routes_of(app)))
     app.cleanup_ctx.append(_running)

@@ -77,16 +77,17 @@ def authenticate(request: web.Request, body: bytes, *, keep_body: bool = True) -
     gateway = request.app[GATEWAY]
     digest = hashlib.sha256(body).digest()
     order = Order(token, request.method, request.raw_path, body if keep_body else b"", digest)
+    by = gateway.sets.directory
     with _counted(gateway):
         verified = tokens.verify(
             token,
             order.request,
             audience=gateway.audience,
-            directory=gateway.sets.directory,
+            directory=by,
             now=gateway.now(),
         )
     request.app[LIMITS].admit(request, verified.actor)
-    return Signed(verified.actor, order, verified.claims)
+    return Signed(verified.actor, order, verified.claims, by.number)
 
 
 def _announced(request: web.Request) -> None:

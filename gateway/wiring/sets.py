@@ -1,7 +1,6 @@
 """Directory and policy from their folders into force, each all or nothing."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -9,14 +8,15 @@ import structlog
 from gateway.client import authors
 from gateway.exchange.directory import Directory, Root, open_set
 from gateway.exchange.entries import Entry, Kind
+from gateway.exchange.key_life import check_succession
 from gateway.exchange.parse import decode
 from gateway.kernel.encoding import Json
 from gateway.kernel.errors import GatewayError, MalformedError, UnavailableError
 from gateway.policy import PolicySet, Register, load_files
 from gateway.settings import Settings
-from gateway.store import sets, shown
+from gateway.store import envelope_keys, sets, shown
 from gateway.store.writer import Transaction
-from gateway.workflows import suspend
+from gateway.workflows import revoked, suspend
 from gateway.workflows.gateway import Gateway
 from gateway.workflows.policy_sets import LOCK, Handed, refuse_folder, restore, take_folder
 
@@ -67,8 +67,11 @@ def reload_sets(gateway: Gateway, instance: Path, config: Settings) -> list[str]
                 ),
             )
         ]
+    deleted = revoked.delete_unfetched(gateway)
     swept = suspend.sweep(gateway)
     gateway.swept = gateway.now().date()
+    if deleted:
+        _log.info("headers_deleted", headers=deleted)
     _log.info("shares_decided_again", suspended=swept.suspended, resumed=swept.resumed)
     return refused
 
@@ -110,9 +113,13 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
         latest = sets.latest_directory(conn)
     if latest is None or directory.number > latest[0]:
         at = gateway.now()
+        if latest is not None:
+            check_succession(gateway.sets.directory, directory)
 
         def job(tx: Transaction) -> None:
             sets.accept_directory(tx.conn, directory.number, data, directory.digest, at)
+            if latest is None:
+                envelope_keys.introduce_founding(tx.conn, directory, at)
             content: Json = {"number": directory.number, "digest": directory.digest}
             entry = tx.record(Entry(kind=Kind.DIRECTORY_ACCEPTED, at=at, content=content))
             shown.keep_directory(tx.conn, directory.number, entry)
@@ -123,4 +130,4 @@ def _accept_directory(gateway: Gateway, folder: Path) -> None:
         raise MalformedError(
             f"directory set {latest[0]} is in force: a new one has a higher number"
         )
-    gateway.sets = replace(gateway.sets, directory=directory, directory_data=data)
+    gateway.put(directory=directory, directory_data=data)

@@ -4,11 +4,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from gateway import telemetry
 from gateway.envelope import Recipient, parse_recipient
@@ -94,11 +95,15 @@ class Dates:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A request whose token holds: who sent it, the order it makes, and the token's claims."""
+    """A request whose token holds: who sent it, the order it makes, and the token's claims.
+
+    *directory* is the number of the set by which it does; 0 if nobody remembers.
+    """
 
     actor: Actor
     order: Order
     claims: Claims
+    directory: int = 0
 
 
 @dataclass(slots=True)
@@ -158,6 +163,29 @@ class Gateway:
         """Return the lock of one upload or share: its workflows run one after another."""
         with self._locks:
             return self._waiting.setdefault(name, threading.Lock())
+
+    def put(self, **sets: Any) -> None:
+        """Put other sets into force in place of those named; the rest stays as it is."""
+        with self._locks:
+            self.sets = replace(self.sets, **sets)
+
+    def follow(self, conn: Connection) -> Directory:
+        """Return the directory in force as this transaction sees it, and work by it from now on.
+
+        Another server may have accepted it: what it revoked is not served here for one more second.
+        Raises UnavailableError if it cannot be read.
+        """
+        number = sets.latest_number(conn)
+        if number is not None and number > self.sets.directory.number:
+            data = sets.directory_numbered(conn, number) or b""
+            try:
+                directory = _opened(data, self.sets.root)
+            except GatewayError as error:
+                raise UnavailableError(f"directory set {number} cannot be read: {error}") from None
+            with self._locks:
+                if directory.number > self.sets.directory.number:
+                    self.sets = replace(self.sets, directory=directory, directory_data=data)
+        return self.sets.directory
 
     def directory_at(self, moment: datetime) -> Directory:
         """Return the directory that was in force at *moment*. Raises NotFoundError."""
@@ -226,6 +254,8 @@ def perform(gateway: Gateway, signed: Signed, work: Work, *, creates: str | None
         if not _spend(tx, signed):
             return _refuse(tx, signed, UnauthorizedError("token was spent before"), now)
         orders.keep(tx.conn, signed.order, signed.actor.id, now)
+        if not still_acts(gateway, tx.conn, signed, now):
+            return _refuse(tx, signed, UnauthorizedError(NOT_ANY_MORE), now)
         if unsigned is not None:
             return _refuse(tx, signed, unsigned, now)
         return _attempt(tx, signed, work, creates, now)
@@ -244,6 +274,18 @@ def _second_fault(signed: Signed, now: datetime) -> GatewayError | None:
         except GatewayError as error:
             return error
     return None
+
+
+NOT_ANY_MORE = "the key that signed this is not active any more"
+
+
+def still_acts(gateway: Gateway, conn: Connection, signed: Signed, now: datetime) -> bool:
+    """Tell whether the key of a request is active by the directory that this transaction sees."""
+    known = signed.actor.key
+    if gateway.follow(conn).number == signed.directory:
+        return True
+    owner = gateway.sets.directory.actor(known.kid)
+    return owner is not None and owner.key.in_force(now)
 
 
 def refuse(gateway: Gateway, signed: Signed, error: GatewayError) -> None:

@@ -17,6 +17,7 @@ from gateway.store import declared, shares, uploads
 from gateway.store.uploads import Sealed
 from gateway.workflows.decide import Ruling, check_suite, rule
 from gateway.workflows.gateway import Answer, Gateway, Signed
+from gateway.workflows.introduced import usable
 
 _HELD = frozenset(PULLABLE - {State.AVAILABLE})
 """The states in which an authority has bytes, and so holds the item."""
@@ -49,7 +50,7 @@ def match(gateway: Gateway, signed: Signed, package_id: str, *, items: bool) -> 
             open_share = shared.get(party.id)
             found.append(
                 {
-                    **_outcome(party, ruling, sealed, _lacking(sealed, party, now)),
+                    **_outcome(party, ruling, sealed, _lacking(sealed, usable(conn, party), now)),
                     "share": open_share.id if open_share else None,
                     "state": open_share.state.value if open_share else None,
                     "items": _items(ruling, sealed) if items else None,

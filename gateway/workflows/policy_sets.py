@@ -5,7 +5,7 @@ force stays; decisions under way end with the set they began with.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -290,9 +290,7 @@ def _accept(
 
 def swap(gateway: Gateway, loaded: Loaded, number: int) -> None:
     """Let the next decision be made by another set. The caller holds the lock of the sets."""
-    gateway.sets = replace(
-        gateway.sets, policy=loaded.policy, register=loaded.register, number=number
-    )
+    gateway.put(policy=loaded.policy, register=loaded.register, number=number)
     gateway.refused.pop("policy", None)
 
 

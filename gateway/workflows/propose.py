@@ -31,6 +31,7 @@ from gateway.workflows.gateway import (
     perform,
     read_act,
 )
+from gateway.workflows.introduced import usable
 from gateway.workflows.standing import (
     STEP,
     answer_about,
@@ -100,7 +101,7 @@ def propose(gateway: Gateway, signed: Signed) -> Answer:
 
     def work(tx: Transaction) -> Answer:
         package = shares.package(tx.conn, act.package)
-        check_suite(uploads.deposited(tx.conn, package.items), recipient, now)
+        check_suite(uploads.deposited(tx.conn, package.items), usable(tx.conn, recipient), now)
         ruling = rule(gateway, tx.conn, package, recipient, now, requester=signed.actor.id)
         digest = hex_sha256(canonical_json(ruling.json()))
         entry = tx.record(

@@ -26,22 +26,25 @@ from gateway.kernel.errors import (
     MalformedError,
     NotFoundError,
     TermsUnsignedError,
+    UnauthorizedError,
     UnavailableError,
     VerificationError,
 )
 from gateway.kernel.ids import new_id
-from gateway.store import inbox, servings, shares, uploads
+from gateway.store import envelope_keys, inbox, servings, shares, uploads
 from gateway.store.servings import Serving
 from gateway.store.shares import Header, KeptManifest, Share
 from gateway.store.writer import Transaction
 from gateway.workflows.decide import Ruling, rule
 from gateway.workflows.gateway import (
+    NOT_ANY_MORE,
     Answer,
     Gateway,
     Signed,
     check_fresh,
     check_writable,
     perform,
+    still_acts,
 )
 from gateway.workflows.suspend import blocked
 from gateway.workflows.terms import Given, given, unsigned
@@ -82,6 +85,12 @@ def check_endpoint(signed: Signed) -> None:
         raise ForbiddenError("this needs the role endpoint")
 
 
+def _check_acts(gateway: Gateway, conn: Connection, signed: Signed, now: datetime) -> None:
+    """Raise UnauthorizedError if the caller's key ended with a directory that came into force meanwhile."""
+    if not still_acts(gateway, conn, signed, now):
+        raise UnauthorizedError(NOT_ANY_MORE)
+
+
 def visible(conn: Connection, signed: Signed, share_id: str) -> Share:
     """Return a share that the actor's party may know of. Raises NotFoundError."""
     share = shares.for_recipient(conn, share_id, signed.actor.party.id, VISIBLE)
@@ -103,16 +112,22 @@ def manifest(gateway: Gateway, signed: Signed, share_id: str) -> KeptManifest:
     now = gateway.now()
     check_fresh(gateway, now)
     with gateway.engine.connect() as conn:
+        _check_acts(gateway, conn, signed, now)
         share = visible(conn, signed, share_id)
         check_going(gateway, conn, share)
         return shares.manifest(conn, share_id)
 
 
 def find_item(gateway: Gateway, signed: Signed, share_id: str, n: int) -> Item:
-    """Return item *n* of a share of the actor's party. Raises NotFoundError."""
+    """Return item *n* of a share of the actor's party. Raises NotFoundError.
+
+    Raises ConflictError if its header was deleted with a revoked key.
+    """
     check_endpoint(signed)
     with gateway.engine.connect() as conn:
         visible(conn, signed, share_id)
+        if envelope_keys.was_deleted(conn, share_id, n, shares.sequence(conn, share_id)):
+            raise ConflictError("the share is suspended")
         header = shares.header(conn, share_id, n)
         sealed = uploads.sealed_item(conn, header.item)
         parts = uploads.parts_of(conn, sealed.upload)
@@ -124,6 +139,7 @@ def check_pullable(gateway: Gateway, share_id: str) -> None:
     """Raise what pulling an item of a share would: ConflictError if it may not be pulled now."""
     check_fresh(gateway, gateway.now())
     with gateway.engine.connect() as conn:
+        gateway.follow(conn)
         share = shares.get(conn, share_id)
         refusal, _ = _refusal(gateway, conn, share, given(conn, share))
     if refusal is not None:
@@ -142,11 +158,14 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
 
     def job(tx: Transaction) -> Serving | GatewayError:
         try:
+            _check_acts(gateway, tx.conn, signed, now)
             share = visible(tx.conn, signed, item.share)
-        except NotFoundError as error:  # a value: this transaction may carry others' entries
+        except GatewayError as error:  # a value: this transaction may carry others' entries
             return error
         told = given(tx.conn, share)
         refusal, ruling = _refusal(gateway, tx.conn, share, told)
+        if refusal is None and shares.sequence(tx.conn, share.id) != item.header.seq:
+            refusal = ConflictError("the share was wrapped anew meanwhile: read its manifest again")
         kind = Kind.REFUSED if refusal else Kind.RANGE_AUTHORISED
         entry = tx.record(
             Entry(
@@ -164,7 +183,15 @@ def authorise(gateway: Gateway, signed: Signed, item: Item, first: int, end: int
         if refusal:
             return refusal
         serving = Serving(
-            new_id("srv"), share.id, item.n, signed.actor.key.kid, first, end, entry, told.expires
+            new_id("srv"),
+            share.id,
+            item.n,
+            signed.actor.key.kid,
+            first,
+            end,
+            entry,
+            told.expires,
+            item.header.seq,
         )
         servings.begin_serving(tx.conn, serving, now)
         return serving
@@ -434,6 +461,9 @@ def _check_served(conn: Connection, share_id: str) -> None:
     share = shares.get(conn, share_id)
     package = shares.package(conn, share.package)
     for n, item in enumerate(uploads.deposited(conn, package.items)):
-        size = len(shares.header(conn, share_id, n).data) + item.body_size
-        if servings.served(conn, share_id, n) < size:
+        header, sizes = shares.header(conn, share_id, n), shares.header_sizes(conn, share_id, n)
+        if (
+            servings.served(conn, share_id, n, header.seq, sizes)
+            < len(header.data) + item.body_size
+        ):
             raise ConflictError(f"item {n} was not served to its end: pull it first")

@@ -31,6 +31,7 @@ from gateway.workflows.gateway import (
     perform,
     read_act,
 )
+from gateway.workflows.introduced import usable
 from gateway.workflows.post import tell
 from gateway.workflows.prepare import finish
 from gateway.workflows.proofs import keep_informed
@@ -59,7 +60,7 @@ def release(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
         if act.recipient != share.recipient or act.items != release_items(tx.conn, package):
             raise VerificationError("the release names other items or another recipient")
         recipient = authority(gateway, share.recipient)
-        check_suite(uploads.deposited(tx.conn, package.items), recipient, now)
+        check_suite(uploads.deposited(tx.conn, package.items), usable(tx.conn, recipient), now)
         digest = shares.keep_decision(
             tx.conn, share.id, "release", ruling.json(), [*ruling.facts], now
         )

@@ -10,9 +10,10 @@ from gateway.kernel.encoding import Json, b64url
 from gateway.kernel.errors import ConflictError, ForbiddenError, NotFoundError, VerificationError
 from gateway.keyholder.judge import envelope_keys
 from gateway.ledger import encode_openings, open_checkpoint
-from gateway.store import ledger, shares
+from gateway.store import ledger, share_rewraps, shares
 from gateway.store.writer import MECHANISM
 from gateway.workflows.gateway import Answer, Gateway, Signed
+from gateway.workflows.introduced import usable
 from gateway.workflows.pull import visible
 
 PAGE = 500  # entries
@@ -70,21 +71,21 @@ def proof(gateway: Gateway, index: int) -> str:
 def share_evidence(gateway: Gateway, signed: Signed, share_id: str) -> Answer:
     """Return the ledger's evidence of a share for its recipient.
 
-    The leaf and proof of the entry that made it available, and what the recipient may open of it,
-    sealed to his envelope keys.
+    The leaf and proof of the entry that names its manifest (which made it available, or wrapped it
+    anew), and what the recipient may open of it, sealed to his envelope keys.
     """
     now = gateway.now()
     with gateway.engine.connect() as conn:
         share = visible(conn, signed, share_id)
         event = shares.event_in(conn, share.id, State.AVAILABLE)
-        row = ledger.entry(conn, event.entry)
+        row = ledger.entry(conn, share_rewraps.newest(conn, share.id) or event.entry)
         note = ledger.checkpoint(conn)
         if note is None:
             raise VerificationError("the ledger has no checkpoint")
         size = open_checkpoint(note, gateway.verifier).size
         text = ledger.prove(conn, row.index, size, note).render()
         opening = ledger.open_entry(conn, row.eid, share.recipient, gateway.log.audience_key)
-    party = signed.actor.party
+        party = usable(conn, gateway.follow(conn).party(signed.actor.party.id))
     keys = envelope_keys(party, "pq", now) or envelope_keys(party, "classic", now)
     if not keys:
         raise ConflictError("your party has no envelope key in force: have one entered")

@@ -44,6 +44,7 @@ class Swept:
 def sweep(
     gateway: Gateway,
     *,
+    share: str | None = None,
     item: str | None = None,
     rfa: str | None = None,
     jurisdiction: str | None = None,
@@ -64,15 +65,17 @@ def sweep(
     number, today = gateway.dates.begin(), gateway.now().date().isoformat()
     with gateway.engine.connect() as conn:
         found = shares.in_states(conn, RELEASED | _OPEN, item=item, rfa=rfa, recipients=concerned)
+        if share is not None:
+            found = [one for one in found if one.id == share]
         if dated:
             found = [share for share in found if not gateway.dates.stands(share.id, today)]
         stopped = suspensions.current(conn)
         changed = [
             s for s in found if _changes(gateway, conn, s, number, suspended=s.id in stopped)
         ]
-    for share in changed:
-        work = _redecide if share.state in _OPEN else _stop_or_go
-        gateway.writer.run(_job(gateway, share.id, done, work))
+    for one in changed:
+        work = _redecide if one.state in _OPEN else _stop_or_go
+        gateway.writer.run(_job(gateway, one.id, done, work))
     return done
 
 

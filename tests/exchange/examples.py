@@ -192,6 +192,15 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "policy.preview": {"manifest": "", "signature": "", "files": {"vocabulary.yaml": "x: 1"}},
     "policy.signoff": {"id": ident("sgn", 1), "manifest": DIGEST, "flips": DIGEST},
+    "key.challenge": {"id": ident("chl", 1), "key": DIGEST},
+    "key.confirm": {
+        "id": ident("kcf", 1),
+        "challenge": ident("chl", 1),
+        "key": DIGEST,
+        "proof": DIGEST,
+        "how": "by telephone, with the head of the unit",
+    },
+    "share.rewrap": {"id": ident("rwp", 1), "share": ident("shr", 1)},
     "accept-head": {"size": 5, "root": "A" * 43, "reason": "restored from a copy"},
 }
 

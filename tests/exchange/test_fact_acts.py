@@ -112,4 +112,5 @@ def test_a_share_that_was_declared_without_an_rfa_was_proactive() -> None:
 def test_what_is_declared_or_attested_takes_a_person() -> None:
     for kind in GOOD:
         _, person = acts.RIGHTS[type(act_of(body(kind)))]
-        assert person is (kind not in ("upload", "complete", "deposit", "package", "propose"))
+        services = ("upload", "complete", "deposit", "package", "propose", "share.rewrap")
+        assert person is (kind not in services)

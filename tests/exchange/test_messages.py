@@ -12,7 +12,7 @@ from tests.exchange.examples import SEALED
 from tests.exchange.world import AUTHORITY, ident, kid, signer
 
 SHARE, RFA = ident("shr", 1), ident("rfa", 1)
-OF_SHARE = {About.SHARE_AVAILABLE, About.SHARE_RECALLED, About.SHARE_EXPIRED}
+OF_SHARE = {about for about in About if about.name.startswith("SHARE_")}
 GOOD: dict[str, Any] = {
     "v": 1,
     "id": ident("msg", 1),

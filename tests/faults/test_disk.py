@@ -46,7 +46,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small parts, and a command that fails at its first error, so that it is run again as a whole."""
     quick_clients(monkeypatch)
     monkeypatch.setattr("gateway.client.session._TRIES", 1)
-    monkeypatch.setattr("gateway.client.pull._RANGE_TRIES", 1)
+    monkeypatch.setattr("gateway.client.fetch._TRIES", 1)
 
 
 @asynccontextmanager

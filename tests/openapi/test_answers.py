@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from gateway.client import derive, pull, push, rfas, terms
+from gateway.client import derive, key_ceremony, pull, push, rfas, terms
 from gateway.client.profile import open_folder
 from gateway.client.session import Session
 from gateway.client.trust import refresh_directory
@@ -39,12 +39,14 @@ from gateway.exchange.acts import (
     RegisterRfa,
     ReleaseItem,
     ReviewWithheld,
+    RewrapShare,
     SignOffPolicy,
     TellRfa,
     Wanted,
     relation_to,
 )
 from gateway.exchange.history_acts import DeclaredHolder, DeclaredRfa, DeclaredShare
+from gateway.exchange.key_life import fingerprint
 from gateway.exchange.parse import build, plain
 from gateway.exchange.parties import Role
 from gateway.exchange.receipts import Rung
@@ -53,10 +55,12 @@ from gateway.exchange.withheld_acts import Finding
 from gateway.kernel.encoding import canonical_json, digest_of
 from gateway.kernel.errors import ConflictError, GatewayError, TermsUnsignedError
 from gateway.kernel.ids import new_id
+from tests.keylife.steps import keys_of, offer_key, put_into_force
 from tests.life.steps import extra, order_of
 from tests.openapi.tools import nonconforming, operations, path_of
 from tests.sharing.rules import ask_for
 from tests.world import (
+    Running,
     World,
     build_world,
     package_of,
@@ -64,6 +68,7 @@ from tests.world import (
     recall,
     release,
     running,
+    share_with,
     source,
 )
 
@@ -122,7 +127,8 @@ async def recorded(world: World, who: str, seen: Seen) -> AsyncIterator[Session]
 class Everyone:
     """Sessions of everybody in a world, each opened at first use."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, live: Running) -> None:
+        self.live = live
         self.world, self.seen = world, Seen()
 
     async def act(self, who: str, target: str, act: object) -> dict[str, Any]:
@@ -151,8 +157,8 @@ async def everyone(tmp_path: Path) -> AsyncIterator[Everyone]:
     )
     (world.root / "big.bin").write_bytes(BIG)
     (world.root / "small.txt").write_bytes(b"Who gave the order?\n")
-    async with running(world):
-        yield Everyone(world)
+    async with running(world) as live:
+        yield Everyone(world, live)
 
 
 async def rfa_answered(all_: Everyone) -> str:
@@ -346,6 +352,30 @@ async def suspended(all_: Everyone) -> None:
     assert (found["share"], found["why"]["cause"]) == (share, "decision")
 
 
+async def rotated(all_: Everyone) -> None:
+    """Give an authority a new key, have two persons vouch for it, wrap a share anew; see what the old could open."""
+    (old,) = keys_of(all_.world, "xa")
+    share = await share_with(all_.world, "xa", [source(all_.world.root / "small.txt")])
+    name = offer_key(all_.world, "xa")
+    await put_into_force(all_.live)
+    async with recorded(all_.world, "officer", all_.seen) as officer:
+        await key_ceremony.challenge(officer, name)
+    await all_.head("xa", "/v1/key-challenges")
+    async with recorded(all_.world, "xa", all_.seen) as endpoint:
+        await key_ceremony.prove(endpoint)
+    for who in ("officer", "legal"):
+        async with recorded(all_.world, who, all_.seen) as person:
+            await key_ceremony.confirm(person, name, "by telephone")
+    act = RewrapShare(new_id("rwp"), share)
+    await all_.act("sharer", f"/v1/shares/{share}/rewrap", act)
+    due = f"/v1/authorities/{all_.world.party('xa')}/rewraps"
+    async with recorded(all_.world, "releaser", all_.seen) as releaser:
+        await recall(releaser, share)
+    for target in (due, "/v1/keys", f"/v1/keys/{fingerprint(old)}/exposure"):
+        await all_.get("auditor", target)
+        await all_.head("auditor", target)
+
+
 async def ruled(all_: Everyone) -> None:
     """Look at a policy set that stops something, sign it off, put it into force; look at a decision."""
     extra(all_.world, "{eq: [item.sgbv, false]}")
@@ -425,6 +455,7 @@ async def refused(all_: Everyone, rfa: str) -> None:
 
 async def test_every_operation_answers_what_the_document_says(everyone: Everyone) -> None:
     """All of them are called, and no answer, good or bad, has more, less or other than is written."""
+    await rotated(everyone)
     rfa = await rfa_answered(everyone)
     await terms_signed(everyone)
     await held(everyone)

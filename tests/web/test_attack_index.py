@@ -73,6 +73,17 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "flipped bits, other lengths",
         "a token locked by wrong PINs",
     ),
+    "Envelope keys": (
+        "a key wrapped to that nobody proved",
+        "one person who confirms twice",
+        "a challenge answered without the key, or by another party",
+        "a confirmation of another key or answer",
+        "a revoked key brought back",
+        "a revocation that another server accepted",
+        "a share of another wrapped anew",
+        "a recalled or suspended share wrapped anew",
+        "a re-wrap that swaps a body or a term, an old manifest offered again",
+    ),
     "Binding": (
         "method",
         "path",

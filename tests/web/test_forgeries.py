@@ -33,7 +33,7 @@ from tests.world import Running, World, running, session
 def database(world: World) -> Iterator[sqlite3.Connection]:
     """Open the database as its administrator: what guards the tables is dropped first."""
     with closing(sqlite3.connect(world.instance / "data" / "gateway.db", timeout=10)) as conn:
-        for table in APPEND_ONLY:
+        for table in (*APPEND_ONLY, "headers"):
             for verb in ("update", "delete"):
                 conn.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}")
         yield conn

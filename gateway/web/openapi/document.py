@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.exchange.acts import MAX_ITEMS
-from gateway.web.openapi import authority, officers, policy, reading, team
+from gateway.web.openapi import authority, keys, officers, policy, reading, team
 from gateway.web.openapi.errors import HEADERS, errors_of, responses
 from gateway.web.openapi.examples import BODIES, example_id, order
 from gateway.web.openapi.operation import TUS_PART, Caller, Operation, Parameter, Success, Tag
@@ -24,6 +24,7 @@ OPERATIONS: Sequence[Operation] = (
     *officers.WITHHELD,
     *officers.FACTS,
     *policy.POLICY,
+    *keys.KEYS,
     *officers.OVERVIEW,
     *reading.LEDGER,
     *reading.ABOUT,
@@ -38,11 +39,14 @@ _PATH: Mapping[str, tuple[str, str]] = {
     "attestation": ("The attestation.", "att"),
     "item": ("The item.", "itm"),
     "package": ("The package.", "pkg"),
+    "challenge": ("The challenge.", "chl"),
+    "authority": ("The authority.", "pty"),
 }
 _N: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS - 1}
 _PLAIN: Mapping[str, dict[str, Any]] = {
     "n": {"description": "The item's number in the manifest.", "schema": _N, "example": 0},
     "number": {"description": "The set's number.", "schema": whole(1, 10**9 - 1), "example": 1},
+    "key": {"description": "The key's fingerprint.", "schema": DIGEST, "example": "1" * 64},
     "digest": {"description": "Its digest.", "schema": DIGEST, "example": "1" * 64},
 }
 _NAME = re.compile(r"\{(\w+)\}")

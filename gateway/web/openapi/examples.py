@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.exchange import messages, receipts, rfa_messages, terms
+from gateway.exchange import key_acts, messages, receipts, rfa_messages, terms
 from gateway.exchange.acts import (
     ActivatePolicy,
     Amend,
@@ -13,8 +13,10 @@ from gateway.exchange.acts import (
     AssessRfa,
     Attest,
     Basis,
+    ChallengeKey,
     CloseRfa,
     Complete,
+    ConfirmKey,
     ConfirmRfa,
     Consult,
     Declare,
@@ -38,6 +40,7 @@ from gateway.exchange.acts import (
     ReleaseItem,
     ReopenRfa,
     ReviewWithheld,
+    RewrapShare,
     SignOffPolicy,
     StrikeRfa,
     TellRfa,
@@ -129,6 +132,9 @@ ACTS: Mapping[type, object] = {
         ActivatePolicy(2, _MANIFEST, _SIGNATURES, _FILES),
         PreviewPolicy(_MANIFEST, _SIGNATURES, _FILES),
         SignOffPolicy(example_id("sgn"), _ONE, _TWO),
+        ChallengeKey(example_id("chl"), _ONE),
+        ConfirmKey(example_id("kcf"), example_id("chl"), _ONE, _TWO, "By telephone with its head"),
+        RewrapShare(example_id("rwp"), _SHARE),
         ReviewWithheld(
             example_id("rvw"), example_id("wth"), Finding.UPHELD, "It names a protected witness"
         ),
@@ -165,6 +171,14 @@ BODIES: Mapping[str, Json] = {
         terms.sign_terms(
             terms.SignedTerms(
                 1, example_id("trm"), _SHARE, _THREE, _TWO, True, example_id("psn"), _AT
+            ),
+            _SIGNER,
+        )
+    ),
+    "SignedKeyProof": _signed(
+        key_acts.sign_proof(
+            key_acts.KeyProof(
+                1, example_id("prf"), example_id("chl"), _ONE, "A" * 43, example_id("svc"), _AT
             ),
             _SIGNER,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.exchange.acts import RIGHTS
+from gateway.exchange.parties import Role
 from gateway.kernel.encoding import MAX_SAFE_INTEGER, Json
 
 JSON = "application/json"
@@ -43,6 +44,7 @@ class Tag(StrEnum):
     WITHHELD = "What is kept back"
     FACTS = "Facts and history"
     POLICY = "Policy sets"
+    KEYS = "Envelope keys"
     OVERVIEW = "What stands where"
     LEDGER = "Ledger and directory"
     ABOUT = "This document"
@@ -117,8 +119,9 @@ ACTING_ERRORS = (403, 409)
 
 def _entitled(act: type) -> str:
     roles, person = RIGHTS[act]
-    names = " or ".join(sorted(role.value for role in roles))
-    return f"{'a person' if person else 'a person or service'} of the mechanism with role {names}"
+    names = " or ".join(sorted(role.value for role in roles - {Role.ENDPOINT}))
+    who = f"{'a person' if person else 'a person or service'} of the mechanism with role {names}"
+    return f"{who}; or {Caller.ENDPOINT.value}" if Role.ENDPOINT in roles else who
 
 
 def number(name: str, text: str, highest: int = MAX_SAFE_INTEGER) -> Parameter:

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.exchange.acts import RIGHTS, AcceptHead
 from gateway.exchange.directory import View
+from gateway.exchange.key_acts import KeyProof
 from gateway.exchange.manifest import Inner, Manifest
 from gateway.exchange.messages import Message
 from gateway.exchange.receipts import Receipt
@@ -19,6 +20,7 @@ from gateway.web.openapi import (
     answers,
     explanation_answers,
     fact_answers,
+    key_answers,
     overview_answers,
     policy_answers,
     rfa_answers,
@@ -34,6 +36,7 @@ _MODULES = (
     explanation_answers,
     rfa_answers,
     fact_answers,
+    key_answers,
     overview_answers,
     policy_answers,
     withheld_answers,
@@ -64,6 +67,10 @@ SIGNED: Mapping[str, tuple[str, str]] = {
         "SignedTerms",
         "An officer's acceptance of the terms of a share, signed by her (`eg-terms`).",
     ),
+    "SignedKeyProof": (
+        "KeyProof",
+        "An answer to a challenge, signed by its owner (`eg-key-proof`).",
+    ),
     "SignedRfaMessage": ("RfaMessage", "A message about an RFA, signed by its sender (`eg-rfa`)."),
 }
 """Signed objects by name: what their payload is."""
@@ -71,7 +78,7 @@ SIGNED: Mapping[str, tuple[str, str]] = {
 
 def components() -> dict[str, Schema]:
     """Return every schema by name."""
-    payloads = [Manifest, Inner, Message, Receipt, SignedTerms, RfaMessage, View, Claims]
+    payloads = [Manifest, Inner, Message, Receipt, SignedTerms, RfaMessage, KeyProof, View, Claims]
     _, found = msgspec.json.schema_components(
         [*_ANSWERS, *_ACTS, *payloads], ref_template=PREFIX + "{name}"
     )

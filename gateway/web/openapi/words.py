@@ -43,6 +43,7 @@ TAGS: Mapping[Tag, str] = {
     Tag.WITHHELD: "Which items an authority does not get, why, and who looked at it. Authorities see none of it.",
     Tag.FACTS: "What policy rests on, stated by order; and what happened before there was a gateway.",
     Tag.POLICY: "The rules in force: who signed them, what they would change, and what was decided by them.",
+    Tag.KEYS: "Keys to which evidence is wrapped: introduced by two persons, replaced, and lost.",
     Tag.OVERVIEW: "For the mechanism's people: what is open, what it waits for, what could go to whom.",
     Tag.LEDGER: "Anyone in the directory may hold leaves and proofs: they tell nothing by themselves.",
     Tag.ABOUT: "What you are reading.",

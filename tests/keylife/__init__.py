@@ -1,0 +1,1 @@
+"""The life of envelope keys: introduced, rotated, retired, revoked; shares wrapped anew."""
