@@ -6,12 +6,14 @@ from datetime import date
 from gateway.policy.applied import ASSURANCES
 from gateway.policy.clearances import ASSURANCE
 from gateway.policy.conditions import Compare, Condition, Every, Exists, Not, Some
+from gateway.policy.conditions import attributes as attributes_of
 from gateway.policy.decide import PolicySet
 from gateway.policy.judge import Verdict
 from gateway.policy.obligations import words
 from gateway.policy.rules import Effect, Rule
 from gateway.policy.vocabulary import Attribute, Fact, Facts, Type, is_date
 
+_ORDERED = (Type.INT, Type.DATE)
 _WIDE = 16  # words of a set that are all tried
 
 
@@ -40,6 +42,7 @@ def _changes(
 ) -> Iterator[tuple[Attribute, Fact]]:
     """Yield values that could change what rules say; some may be the present ones, or of no domain."""
     attributes = policy.vocabulary.attributes
+    yield from _beyond(policy, rules, facts)
     for rule in rules:
         for leaf in _leaves(rule.when):
             if isinstance(leaf, Exists):
@@ -49,6 +52,21 @@ def _changes(
         for word in words(rule.terms.get(ASSURANCE, ())):
             if ASSURANCES in attributes:
                 yield attributes[ASSURANCES], frozenset({word})
+
+
+def _beyond(
+    policy: PolicySet, rules: Sequence[Rule], facts: Facts
+) -> Iterator[tuple[Attribute, Fact]]:
+    """Yield values of the numbers and dates that *rules* read, about what any rule compares them with.
+
+    Else the value that ends one rule would be told although another rule asks more of it than of a
+    value a little further on.
+    """
+    read = {a.path for rule in rules for a in attributes_of(rule.when) if a.type in _ORDERED}
+    leaves = (leaf for rule in policy.rules if read for leaf in _leaves(rule.when))
+    for leaf in leaves:
+        if isinstance(leaf, Compare):
+            yield from (one for one in _of_comparison(leaf, facts) if one[0].path in read)
 
 
 def _leaves(condition: Condition) -> Iterator[Compare | Exists]:
