@@ -31,7 +31,7 @@ VERIFIERS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "exchange.naming": (ATTACKS, frozenset({"check_name"})),
     "exchange.manifest": (
-        ATTACKS,
+        f"{ATTACKS} tests/exchange/test_body_parts.py",
         frozenset({"open_manifest", "check_inner_digest", "open_inner"}),
     ),
     "exchange.receipts": (ATTACKS, frozenset({"open_receipt"})),
